@@ -1,0 +1,55 @@
+import { PeerkeepError } from '../base/errors.ts'
+import { BLOB_SIZE_MAX } from './limits.ts'
+import { type BlobRef, matchesRef, refOf } from './ref.ts'
+import type { BlobStore, VerifiedBlob } from './store.ts'
+
+/** Told of each new blob, after it is durable and before the one who brought it gets its answer. */
+export type BlobListener = (ref: BlobRef, bytes: Uint8Array) => void
+
+export interface Received {
+  readonly ref: BlobRef
+  readonly size: number
+  /** False when the store had it already. */
+  readonly isNew: boolean
+}
+
+/**
+ * The one door: the only way by which bytes become a blob. Behind it everything may assume that a
+ * blob is what its ref says; before it everybody is a stranger.
+ */
+export interface Door {
+  /**
+   * Takes `bytes` in: limit, hash, compare, dedupe, store, notify. With `ref` (a stranger's claim of
+   * what they are) rejects with `DIGEST_MISMATCH` when they are not; without, they get their name
+   * here. Resolves once the blob is durable. The bytes must not be changed by the caller afterwards.
+   * Rejects with `BLOB_TOO_LARGE`, or with what the store says; then nobody is notified.
+   */
+  receive(bytes: Uint8Array, ref?: BlobRef): Promise<Received>
+}
+
+export function openDoor(store: BlobStore, notify: BlobListener): Door {
+  return {
+    async receive(bytes, ref) {
+      const blob = verify(bytes, ref)
+      const isNew = await store.add(blob)
+      if (isNew) notify(blob.ref, bytes)
+      return { ref: blob.ref, size: bytes.length, isNew }
+    },
+  }
+}
+
+function verify(bytes: Uint8Array, claimed: BlobRef | undefined): VerifiedBlob {
+  if (bytes.length > BLOB_SIZE_MAX) {
+    throw new PeerkeepError(
+      'BLOB_TOO_LARGE',
+      `a blob of ${bytes.length} bytes is over the limit of ${BLOB_SIZE_MAX}; larger things are stored in parts`,
+    )
+  }
+  if (claimed !== undefined && !matchesRef(claimed, bytes)) {
+    throw new PeerkeepError(
+      'DIGEST_MISMATCH',
+      `${bytes.length} bytes offered as ${claimed} are ${refOf(bytes)}; nothing was stored`,
+    )
+  }
+  return { ref: claimed ?? refOf(bytes), bytes } as unknown as VerifiedBlob
+}

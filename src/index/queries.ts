@@ -1,0 +1,142 @@
+import type { BlobRef } from '../blob/ref.ts'
+import type { SizedRef } from '../blob/store.ts'
+import type { AttributeClaim, ClaimBody, FileFacts, Nanoseconds } from '../schema/schema-blob.ts'
+import type { KeyId } from '../schema/signer.ts'
+
+/**
+ * What can be asked about the blobs of a store. Everything here is a cache over blobs: it is rebuilt
+ * from the store's schema log alone, row for row the same, whatever order the blobs came in.
+ *
+ * The index follows the log by itself (`wake` tells it that there is more) and commits rows together
+ * with the log position they are from, so a crash leaves it behind, never wrong. Questions are
+ * answered from what is committed; `catchUp` first, to see one's own writes.
+ *
+ * Claims act only when their signature verifies and their signer is one of the owner's keys
+ * (`trust`). All others are kept, and without effect. Absent is undefined or an empty iteration.
+ */
+export interface Index extends AsyncDisposable {
+  /** Says that the log has grown. Returns at once; bounded work goes on behind it. */
+  wake(): void
+  /** Resolves once all that was durable in the log when called is in the index. */
+  catchUp(): Promise<void>
+
+  /** The state of a permanode, or as it was at `at` (claims dated after it are not seen). */
+  permanode(ref: BlobRef, at?: Nanoseconds): Promise<PermanodeState | undefined>
+  /** Every acting claim on a permanode, or aimed at the claim or permanode `ref`, oldest first. */
+  claims(ref: BlobRef): AsyncIterable<IndexedClaim>
+  /** The acting planned permanode of this key: of several the smallest ref. */
+  plannedPermanode(key: string): Promise<BlobRef | undefined>
+  /** Permanodes, deleted ones too, in ascending order. */
+  permanodes(after?: BlobRef): AsyncIterable<BlobRef>
+
+  /** All backups that are not deleted, by device, then name. */
+  backups(): AsyncIterable<Backup>
+  /** A backup's snapshots, oldest first: every `camliContent` that a live claim ever set. */
+  snapshots(backup: BlobRef): AsyncIterable<Snapshot>
+
+  /** What a schema blob refers to, in order of the refs. */
+  edgesFrom(ref: BlobRef): AsyncIterable<BlobRef>
+  /** Schema blobs that refer to `ref`, in order. */
+  edgesTo(ref: BlobRef): AsyncIterable<BlobRef>
+  /** What own devices say about a file's content. */
+  facts(file: BlobRef): Promise<FileFacts | undefined>
+  /** Type and size of a blob of the schema log: a `camliType`, or `key` for a public key. */
+  meta(ref: BlobRef): Promise<MetaInfo | undefined>
+  /**
+   * The refs of the log in ascending order: `claims` are claims, permanodes, facts and keys (what
+   * can act); `schema` is everything else. What two devices compare.
+   */
+  enumerateMeta(kind: MetaKind, after?: BlobRef): AsyncIterable<SizedRef>
+
+  /** Blobs that known schema needs and that are not here, in ascending order of `needed`. */
+  missing(after?: BlobRef): AsyncIterable<MissingBlob>
+  /** Says that blobs are here now; their rows go from `missing`. For data blobs, which no log brings. */
+  arrived(refs: readonly BlobRef[]): Promise<void>
+  /** Says that blobs are gone (damaged, quarantined): they are missing again if schema needs them. */
+  lost(refs: readonly BlobRef[]): Promise<void>
+
+  readonly trust: Trust
+  /** The latest date of any acting claim that is due: what the hybrid clock must exceed. */
+  latestClaimDate(): Promise<Nanoseconds>
+  counts(): Promise<IndexCounts>
+  close(): Promise<void>
+}
+
+/** Whose key is whose: folded from certificates. Answers are as of the last commit, in memory. */
+export interface Trust {
+  readonly owner: KeyId
+  /** True for the owner's key and every device's key that a certificate makes the owner's. */
+  isOwn(key: KeyId): boolean
+  isAdmin(key: KeyId): boolean
+  devices(): readonly Device[]
+  /** Calls back after each change; returns what stops it. */
+  onChange(listener: () => void): () => void
+}
+
+export interface Device {
+  readonly keyId: KeyId
+  /** The blob of the device's public key. */
+  readonly keyRef: BlobRef
+  readonly permanode: BlobRef
+  readonly name: string
+  readonly role: DeviceRole
+  /** When it was certified. */
+  readonly since: Nanoseconds
+}
+
+export type DeviceRole = 'admin' | 'device'
+
+export interface PermanodeState {
+  readonly ref: BlobRef
+  readonly signer: KeyId
+  /** False for a permanode that no own key signed: its state is empty. */
+  readonly isOwn: boolean
+  readonly key: string | undefined
+  readonly isDeleted: boolean
+  /** Values by attribute; attributes without a value are not listed. */
+  readonly attributes: ReadonlyMap<string, readonly string[]>
+  /** Date of the latest claim with effect, or of the permanode itself. */
+  readonly modified: Nanoseconds
+}
+
+export interface IndexedClaim {
+  /** The blob (of several that are one claim, the smallest ref). */
+  readonly ref: BlobRef
+  readonly signer: KeyId
+  readonly date: Nanoseconds
+  readonly body: ClaimBody | AttributeClaim
+  /** True when a delete claim that is not itself deleted names it. */
+  readonly isDeleted: boolean
+}
+
+export interface Backup {
+  readonly permanode: BlobRef
+  readonly device: KeyId
+  readonly name: string
+}
+
+export interface Snapshot {
+  readonly content: BlobRef
+  readonly claim: BlobRef
+  readonly date: Nanoseconds
+}
+
+export interface MetaInfo {
+  readonly type: string
+  readonly size: number
+}
+
+export type MetaKind = 'claims' | 'schema'
+
+export interface MissingBlob {
+  readonly needed: BlobRef
+  /** One of the schema blobs that need it. */
+  readonly by: BlobRef
+}
+
+export interface IndexCounts {
+  readonly metaBlobs: number
+  readonly claims: number
+  readonly permanodes: number
+  readonly missing: number
+}

@@ -1,0 +1,26 @@
+import type { KeyId } from './signer.ts'
+
+/**
+ * Attributes and planned-permanode keys by which Peerkeep finds its own permanodes. They are part
+ * of the format: docs/formats.md explains them.
+ */
+
+/** Attribute of a device's permanode, set by the owner (`admin`) or by an admin (`device`): the certificate. */
+export const ROLE_ATTRIBUTE = 'peerkeepRole'
+/** Attribute of a device's permanode: the ref of its public key blob. */
+export const KEY_ATTRIBUTE = 'peerkeepKey'
+/** Attribute of a backup's permanode: its name on its device. */
+export const BACKUP_ATTRIBUTE = 'peerkeepBackup'
+/** Attribute of a backup's permanode: the KeyId of the device whose folder it is. */
+export const BACKUP_DEVICE_ATTRIBUTE = 'peerkeepDevice'
+/** Attribute of a backup's permanode, one claim a snapshot. */
+export const CONTENT_ATTRIBUTE = 'camliContent'
+export const TITLE_ATTRIBUTE = 'title'
+
+export function devicePermanodeKey(device: KeyId): string {
+  return `peerkeep:device:${device}`
+}
+
+export function backupPermanodeKey(device: KeyId, name: string): string {
+  return `peerkeep:backup:${device}:${name}`
+}
