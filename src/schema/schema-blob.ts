@@ -1,4 +1,7 @@
+import type { JsonObject } from '../base/json.ts'
 import type { BlobRef } from '../blob/ref.ts'
+
+export type { JsonObject, JsonValue } from '../base/json.ts'
 
 /**
  * What schema blobs say, as typed values: PROTOCOL 3, and what Peerkeep adds in keys that Perkeep
@@ -161,9 +164,4 @@ export interface FileFacts {
 export interface UnknownSchema {
   readonly type: 'unknown'
   readonly camliType: string
-}
-
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject
-export interface JsonObject {
-  readonly [key: string]: JsonValue
 }

@@ -1,0 +1,101 @@
+import { parse, stringify, TomlError } from 'smol-toml'
+
+import { PeerkeepError } from '../base/errors.ts'
+import { type FileLayer, replaceFile } from '../base/files.ts'
+
+/** What a home is configured to be: `config.toml`, every key optional there. */
+export interface Config {
+  /** This device's name, as the other devices show it. */
+  readonly name: string | undefined
+  /** Address of the web page and the status: `HOST:PORT`. */
+  readonly http: string
+  /** Addresses for other devices, as multiaddrs. */
+  readonly listen: readonly string[]
+  /** Directory of the blobs; undefined for `blobs/` in the home. */
+  readonly store: string | undefined
+}
+
+export const defaultConfig: Config = {
+  name: undefined,
+  http: '127.0.0.1:3179',
+  listen: ['/ip4/0.0.0.0/tcp/3180'],
+  store: undefined,
+}
+
+/** The keys of `config.toml`, and how the text that `config set` takes becomes a value of each. */
+const readers: { readonly [Key in keyof Config]: (value: unknown, key: string) => Config[Key] } = {
+  name: readText,
+  http: readHostPort,
+  listen: readMultiaddrs,
+  store: readAbsolutePath,
+}
+
+/** The file as a config. Rejects with `BAD_CONFIG` naming the file, the line or key, and what it takes. */
+export async function loadConfig(files: FileLayer, path: string): Promise<Config> {
+  return { ...defaultConfig, ...(await loadTable(files, path)) }
+}
+
+/** Sets one key and keeps the others. `value` is text; lists are separated by commas. */
+export async function setConfig(
+  files: FileLayer,
+  path: string,
+  change: { key: string; value: string },
+): Promise<Config> {
+  const { key, value } = change
+  const table = await loadTable(files, path)
+  const next = { ...table, ...readTable({ [key]: value }, 'config set') }
+  const defined = Object.fromEntries(Object.entries(next).filter(([, v]) => v !== undefined))
+  await replaceFile(files, path, Buffer.from(stringify(defined)))
+  return { ...defaultConfig, ...next }
+}
+
+async function loadTable(files: FileLayer, path: string): Promise<Partial<Config>> {
+  const bytes = await files.readFile(path)
+  if (!bytes) return {}
+  try {
+    return readTable(parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)), path)
+  } catch (error) {
+    if (!(error instanceof TomlError) && !(error instanceof TypeError)) throw error
+    const where = error instanceof TomlError ? `, line ${error.line}` : ''
+    const reason = error.message.split('\n')[0] ?? ''
+    throw new PeerkeepError('BAD_CONFIG', `${path}${where}: ${reason}. Mend or delete the file.`, {
+      cause: error,
+    })
+  }
+}
+
+function readTable(table: Readonly<Record<string, unknown>>, source: string): Partial<Config> {
+  const config: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(table)) {
+    if (!Object.hasOwn(readers, key)) {
+      const known = Object.keys(readers).join(', ')
+      throw new PeerkeepError('BAD_CONFIG', `${source}: there is no setting ${key}; known are ${known}`)
+    }
+    config[key] = readers[key as keyof Config](value, `${source}: ${key}`)
+  }
+  return config as Partial<Config>
+}
+
+function readText(value: unknown, key: string): string {
+  if (typeof value === 'string' && value.length > 0 && value.length <= 200) return value
+  throw new PeerkeepError('BAD_CONFIG', `${key} must be a text of 1 to 200 characters`)
+}
+
+function readHostPort(value: unknown, key: string): string {
+  const port = typeof value === 'string' ? /^\S+:(\d{1,5})$/.exec(value)?.[1] : undefined
+  if (port !== undefined && Number(port) <= 65_535) return value as string
+  throw new PeerkeepError('BAD_CONFIG', `${key} must be HOST:PORT, such as 127.0.0.1:3179`)
+}
+
+function readMultiaddrs(value: unknown, key: string): readonly string[] {
+  const list = typeof value === 'string' ? value.split(',').map(item => item.trim()) : value
+  const isAddress = (item: unknown): boolean =>
+    typeof item === 'string' && /^\/(ip4|ip6|dns|dns4|dns6)\/[^/\s]+\/tcp\/\d{1,5}$/.test(item)
+  if (Array.isArray(list) && list.every(isAddress)) return list as string[]
+  throw new PeerkeepError('BAD_CONFIG', `${key} must be addresses such as /ip4/0.0.0.0/tcp/3180`)
+}
+
+function readAbsolutePath(value: unknown, key: string): string {
+  if (typeof value === 'string' && value.startsWith('/')) return value
+  throw new PeerkeepError('BAD_CONFIG', `${key} must be an absolute path of a directory`)
+}
