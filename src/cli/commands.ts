@@ -1,0 +1,41 @@
+import { defineBackup } from './commands/backup.ts'
+import { defineBlobs } from './commands/blobs.ts'
+import { defineClaims } from './commands/claims.ts'
+import { defineConfig } from './commands/config.ts'
+import { defineDescribe } from './commands/describe.ts'
+import { defineDiff } from './commands/diff.ts'
+import { defineFind } from './commands/find.ts'
+import { defineGet } from './commands/get.ts'
+import { defineInit } from './commands/init.ts'
+import { defineLs } from './commands/ls.ts'
+import { definePairing } from './commands/pair.ts'
+import { definePut } from './commands/put.ts'
+import { defineRestore } from './commands/restore.ts'
+import { defineSnapshots } from './commands/snapshots.ts'
+import { defineUp } from './commands/up.ts'
+import { defineUpkeep } from './commands/upkeep.ts'
+import type { CommandHost } from './program.ts'
+
+/** All commands, in the order in which the help lists them: that of a new user's first day. */
+export function defineCommands(host: CommandHost): void {
+  for (const define of [
+    defineInit,
+    defineUp,
+    definePairing,
+    defineBackup,
+    defineSnapshots,
+    defineLs,
+    defineFind,
+    defineDiff,
+    defineRestore,
+    definePut,
+    defineGet,
+    defineClaims,
+    defineDescribe,
+    defineBlobs,
+    defineUpkeep,
+    defineConfig,
+  ]) {
+    define(host)
+  }
+}
