@@ -22,7 +22,8 @@ interface Waiting {
 /**
  * A KeyValue on disk, in Level. Rejects with `HOME_LOCKED` when another process has the directory
  * open (Level's lock is what keeps two processes out of one home), `STORE_DAMAGED` when its files
- * are not readable as Level's.
+ * are not readable as Level's. After a batch failed (a full disk) the table takes no more of them
+ * until it is opened again; it can still be read.
  */
 export async function openLevelKeyValue(
   directory: string,
@@ -104,7 +105,8 @@ function keyValueOf(level: Level<string, string>, directory: string): KeyValue {
 
 /**
  * Level runs concurrent batches in any order. Here those that wait are written together, in the
- * order of their calls: order is kept, and many that must be synced share one sync.
+ * order of their calls: order is kept, and many that must be synced share one sync. After a
+ * failure all are refused: behind a torn record Level's log would be read no further.
  */
 function openWriter(level: Level<string, string>): {
   write(operations: readonly KeyValueOperation[], sync: boolean): Promise<void>
@@ -112,15 +114,18 @@ function openWriter(level: Level<string, string>): {
 } {
   let waiting: Waiting[] = []
   let writing: Promise<void> | undefined
+  let failure: unknown
 
   async function writeWaiting(): Promise<void> {
     while (waiting.length > 0) {
       const merged = takeMerged(waiting)
       waiting = waiting.slice(merged.length)
       try {
+        if (failure !== undefined) throw failure as Error
         await writeMerged(level, merged)
         for (const { done } of merged) done.resolve()
       } catch (error) {
+        failure = error
         for (const { done } of merged) done.reject(error)
       }
     }
@@ -177,7 +182,10 @@ function levelError(directory: string, error: unknown): PeerkeepError {
     const message = `${directory} is open already, likely in another process. Stop that one, or let it do the work.`
     return withCause('HOME_LOCKED', message, directory, error)
   }
-  if (systemCode(reason) === 'LEVEL_CORRUPTION') return damaged(directory, reason)
+  // One of Level's files that its other files name is gone, or is not what they say.
+  if (systemCode(reason) === 'LEVEL_CORRUPTION' || /no such file/i.test(text)) {
+    return damaged(directory, reason)
+  }
   if (/no space left|quota exceeded/i.test(text)) {
     const message = `No room left to write in ${directory}. Free some space and try again.`
     return withCause('DISK_FULL', message, directory, error)
