@@ -27,7 +27,10 @@ interface Program {
 export function createProgram(host: NodeJS.Process, signal: AbortSignal): Program {
   const program = new Command('peerkeep')
     .description('Personal storage that outlives its devices.')
-    .option('--home DIR', 'where this node keeps everything (default: $PEERKEEP_HOME or the usual place)')
+    .option(
+      '--home DIR',
+      'where this node keeps everything (default: $PEERKEEP_HOME or the usual place)',
+    )
     .option('--json', 'print results as JSON, one value a line')
     .option('-q, --quiet', 'print results and errors only')
     .option('-v, --verbose', 'print what the node logs')

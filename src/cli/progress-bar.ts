@@ -19,7 +19,12 @@ export function openProgressBar(terminal: Terminal): ProgressBar {
   return {
     show(report) {
       if (!bar) {
-        bar = new SingleBar({ format, stream: terminal.errors, clearOnComplete: true, hideCursor: true })
+        bar = new SingleBar({
+          format,
+          stream: terminal.errors,
+          clearOnComplete: true,
+          hideCursor: true,
+        })
         bar.start(report.totalBytes ?? 0, 0, { report })
       }
       bar.setTotal(report.totalBytes ?? 0)
@@ -32,7 +37,11 @@ export function openProgressBar(terminal: Terminal): ProgressBar {
   }
 }
 
-function format(_options: unknown, _parameters: unknown, payload: { report: ProgressReport }): string {
+function format(
+  _options: unknown,
+  _parameters: unknown,
+  payload: { report: ProgressReport },
+): string {
   const { phase, files, bytes, totalBytes, bytesPerSecond, secondsLeft } = payload.report
   const whole = totalBytes === undefined ? '' : ` of ${formatBytes(totalBytes)}`
   const rate = bytesPerSecond === undefined ? '' : `, ${formatBytes(bytesPerSecond)}/s`

@@ -17,7 +17,9 @@ export async function connectToNode(socketPath: string): Promise<RunOperation | 
   } catch (error) {
     const code = systemCode(error)
     if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined
-    throw new PeerkeepError('IO', `cannot reach the running node at ${socketPath}`, { cause: error })
+    throw new PeerkeepError('IO', `cannot reach the running node at ${socketPath}`, {
+      cause: error,
+    })
   }
   return (name, args, context) => runRemotely(socketPath, name, { args, context })
 }
@@ -30,14 +32,9 @@ interface RemoteCall {
 async function runRemotely(socketPath: string, name: string, call: RemoteCall): Promise<JsonValue> {
   const { args, context } = call
   const path = `/api/1/operations/${name}`
-  const response = await send(
-    { socketPath, path, method: 'POST', signal: context.signal },
-    JSON.stringify(args),
-  ).catch((error: unknown) => {
-    context.signal.throwIfAborted()
-    throw error
-  })
+  const target: Target = { socketPath, path, method: 'POST', signal: context.signal }
   try {
+    const response = await send(target, JSON.stringify(args))
     for await (const line of readLines(response as AsyncIterable<Uint8Array>)) {
       const result = await handle(decodeEventLine(line), socketPath, context)
       if (result !== undefined) return result.value

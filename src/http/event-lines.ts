@@ -44,7 +44,10 @@ export function decodeEventLine(line: string): EventLine {
     case 'result':
       return value as unknown as EventLine
     default:
-      throw new PeerkeepError('BAD_FRAME', 'the running node sent an event this version does not know')
+      throw new PeerkeepError(
+        'BAD_FRAME',
+        'the running node sent an event this version does not know',
+      )
   }
 }
 

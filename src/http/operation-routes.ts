@@ -47,16 +47,13 @@ function answerRoute(id: string, questions: Questions): Route {
   }
 }
 
-function runRoute(
-  run: RunOperation,
-  name: string,
-  questions: Questions,
-): Route {
+function runRoute(run: RunOperation, name: string, questions: Questions): Route {
   return async (request: IncomingMessage, response: ServerResponse) => {
     const args = await readJsonBody(request)
     const gone = new AbortController()
     response.on('close', () => gone.abort(new PeerkeepError('ABORTED', 'the command went away')))
     response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+    response.flushHeaders()
     const send = lineSender(response, gone.signal)
     const confirm = async (text: string): Promise<boolean> => {
       const id = String((lastQuestion += 1))

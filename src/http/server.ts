@@ -34,8 +34,8 @@ export async function openHttpServer(
   const server = createServer((request, response) => {
     running += 1
     response.on('close', () => (running -= 1))
-    void answer(request, response, running > REQUESTS_MAX ? busy : findRoute).catch((error: unknown) =>
-      log.warn('http request failed', { reason: String(error) }),
+    void answer(request, response, running > REQUESTS_MAX ? busy : findRoute).catch(
+      (error: unknown) => log.warn('http request failed', { reason: String(error) }),
     )
   })
   server.requestTimeout = REQUEST_TIMEOUT_MS

@@ -69,7 +69,10 @@ function readTable(table: Readonly<Record<string, unknown>>, source: string): Pa
   for (const [key, value] of Object.entries(table)) {
     if (!Object.hasOwn(readers, key)) {
       const known = Object.keys(readers).join(', ')
-      throw new PeerkeepError('BAD_CONFIG', `${source}: there is no setting ${key}; known are ${known}`)
+      throw new PeerkeepError(
+        'BAD_CONFIG',
+        `${source}: there is no setting ${key}; known are ${known}`,
+      )
     }
     config[key] = readers[key as keyof Config](value, `${source}: ${key}`)
   }

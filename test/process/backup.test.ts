@@ -10,11 +10,17 @@ import { mustRun, run, workDirectory } from './peerkeep-process.ts'
 
 const isSlow = process.env['SLOW'] === '1'
 const photos = isSlow ? { mib: 200, small: 5000 } : { mib: 96, small: 1500 }
-const hard = isSlow ? { sparseBytes: 3 * 1024 ** 3, crowd: 25_000 } : { sparseBytes: 64 * 1024 ** 2, crowd: 10_500 }
+const hard = isSlow
+  ? { sparseBytes: 3 * 1024 ** 3, crowd: 25_000 }
+  : { sparseBytes: 64 * 1024 ** 2, crowd: 10_500 }
 
 test('a photo tree comes back as it was, and the second backup finds nothing new', async () => {
   await using work = await workDirectory()
-  const [home, source, target] = ['home', 'photos', 'back'].map(name => join(work.path, name)) as [string, string, string]
+  const [home, source, target] = ['home', 'photos', 'back'].map(name => join(work.path, name)) as [
+    string,
+    string,
+    string,
+  ]
   makePhotoTree(source, photos)
   await mustRun(home, 'init', '--name', 'laptop', '--words-file', join(work.path, 'words'))
   const first = await mustRun(home, 'backup', source)
@@ -27,7 +33,11 @@ test('a photo tree comes back as it was, and the second backup finds nothing new
 
 test('a tree of everything that is hard comes back as it was', async () => {
   await using work = await workDirectory()
-  const [home, source, target] = ['home', 'hard', 'back'].map(name => join(work.path, name)) as [string, string, string]
+  const [home, source, target] = ['home', 'hard', 'back'].map(name => join(work.path, name)) as [
+    string,
+    string,
+    string,
+  ]
   makeHardTree(source, hard)
   await mustRun(home, 'init', '--words-file', join(work.path, 'words'))
   await mustRun(home, 'backup', source, '--name', 'hard')

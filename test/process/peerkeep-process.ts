@@ -30,7 +30,12 @@ export async function workDirectory(): Promise<{ path: string } & AsyncDisposabl
 /** Starts a command with its own home; the environment has nothing else of this user's. */
 export function start(home: string, args: readonly string[]): ChildProcess {
   const cache = process.env['NODE_COMPILE_CACHE'] ?? join(tmpdir(), 'peerkeep-test-compiled')
-  const env = { PATH: process.env['PATH'], PEERKEEP_HOME: home, HOME: home, NODE_COMPILE_CACHE: cache }
+  const env = {
+    PATH: process.env['PATH'],
+    PEERKEEP_HOME: home,
+    HOME: home,
+    NODE_COMPILE_CACHE: cache,
+  }
   return spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
 }
 

@@ -49,7 +49,7 @@ function digestOf(path: Buffer): string {
   const buffer = Buffer.alloc(1024 * 1024)
   const file = openSync(path, 'r')
   try {
-    for (let read = 1; read > 0; ) {
+    for (let read = 1; read > 0;) {
       read = readSync(file, buffer, 0, buffer.length, null)
       digest.update(buffer.subarray(0, read))
     }

@@ -92,7 +92,11 @@ function makeModes(directory: string): void {
 
 function makeTimes(directory: string): void {
   mkdirSync(directory)
-  for (const time of ['1969-12-31T23:59:58.000000001Z', '1901-12-14T00:00:00Z', '2024-02-29T12:34:56.123456789Z']) {
+  for (const time of [
+    '1969-12-31T23:59:58.000000001Z',
+    '1901-12-14T00:00:00Z',
+    '2024-02-29T12:34:56.123456789Z',
+  ]) {
     const path = join(directory, time.replaceAll(':', ''))
     writeFileSync(path, time)
     // Node's own utimes takes floating-point seconds, which cannot say nanoseconds.

@@ -1,5 +1,13 @@
 import { createCipheriv, hash } from 'node:crypto'
-import { closeSync, copyFileSync, mkdirSync, openSync, utimesSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 
 /**

@@ -27,7 +27,12 @@ were is not even read. The backup is made at the first time, named like the fold
     )
     .argument('<dir>', 'the folder')
     .option('--name <name>', "the backup's name (default: the folder's)")
-    .option('--exclude <pattern>', 'leave out what matches, as in .gitignore; may be repeated', collect, [])
+    .option(
+      '--exclude <pattern>',
+      'leave out what matches, as in .gitignore; may be repeated',
+      collect,
+      [],
+    )
     .option('--exclude-file <file>', 'read such patterns from a file')
     .option('--exclude-caches', 'leave out folders that a CACHEDIR.TAG marks as caches')
     .option('--one-file-system', 'do not go into other file systems')

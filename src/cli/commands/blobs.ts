@@ -6,7 +6,9 @@ export function defineBlobs({ program, cli }: CommandHost): void {
   program
     .command('blobs')
     .summary('list every ref and size, in order')
-    .description('Prints the ref and the size in bytes of every blob here, in the order of the refs.')
+    .description(
+      'Prints the ref and the size in bytes of every blob here, in the order of the refs.',
+    )
     .option('--after <ref>', 'begin behind this ref')
     .option('--limit <n>', 'print at most N')
     .action(async (options: { after?: string; limit?: string }) => {

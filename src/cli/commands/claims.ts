@@ -1,7 +1,9 @@
 import { fields, listOf, textOf } from '../json-fields.ts'
 import type { CommandHost } from '../program.ts'
 
-const printClaim = (value: Parameters<typeof fields>[0]): string[] => [textOf(fields(value)['claim'])]
+const printClaim = (value: Parameters<typeof fields>[0]): string[] => [
+  textOf(fields(value)['claim']),
+]
 
 /** The commands that sign claims: `permanode`, `attr`, `delete`, `undelete`. */
 export function defineClaims(host: CommandHost): void {
@@ -71,7 +73,9 @@ the disk; undelete takes it back.`,
   program
     .command('undelete')
     .summary('take the deletion of a permanode or a claim back')
-    .description('Deletes every claim that deletes REF, and prints the refs of the claims that do so.')
+    .description(
+      'Deletes every claim that deletes REF, and prints the refs of the claims that do so.',
+    )
     .argument('<ref>', 'a permanode or a claim')
     .action(async (ref: string) => {
       const io = cli()

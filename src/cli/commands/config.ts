@@ -5,7 +5,9 @@ export function defineConfig({ program, cli, home }: CommandHost): void {
   const config = program
     .command('config')
     .summary('show or change the configuration')
-    .description(`Shows what is configured. 'config set KEY VALUE' changes config.toml in the home.`)
+    .description(
+      `Shows what is configured. 'config set KEY VALUE' changes config.toml in the home.`,
+    )
     .option('--low-level', 'what it becomes: every part of the node with its settings')
     .action(async (options: { lowLevel?: true }) => {
       const io = cli()
@@ -14,7 +16,9 @@ export function defineConfig({ program, cli, home }: CommandHost): void {
       await io.print(shown, value =>
         options.lowLevel === true
           ? [JSON.stringify(value, null, 2)]
-          : Object.entries(fields(value)).map(([key, field]) => `${key} = ${JSON.stringify(field)}`),
+          : Object.entries(fields(value)).map(
+              ([key, field]) => `${key} = ${JSON.stringify(field)}`,
+            ),
       )
     })
   config

@@ -22,7 +22,10 @@ are lost. They are stored nowhere: write them on paper.`,
     )
     .option('--name <device>', "this device's name (default: the host name)")
     .option('--words-file <file>', 'write the words to a new file instead of showing them')
-    .option('--store <dir>', 'keep the blobs in DIR; a Perkeep diskpacked directory is opened as it is')
+    .option(
+      '--store <dir>',
+      'keep the blobs in DIR; a Perkeep diskpacked directory is opened as it is',
+    )
     .action(async (options: InitOptions) => {
       const io = host.cli()
       const { createOwner } = await import('../local-node.ts')
@@ -34,7 +37,9 @@ are lost. They are stored nowhere: write them on paper.`,
       if (made.words !== undefined && !io.isJson) await showWords(io, made.words)
       const { device, home } = made
       const words = made.words ?? null
-      await io.print({ device, home, words }, () => [`This device is ${device}, its home is ${home}.`])
+      await io.print({ device, home, words }, () => [
+        `This device is ${device}, its home is ${home}.`,
+      ])
       io.terminal.note("Next: 'peerkeep backup DIR' stores a folder, 'peerkeep up' runs the node.")
     })
 }

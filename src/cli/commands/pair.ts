@@ -40,7 +40,9 @@ with --yes is let in without a question. The node must be running (peerkeep up).
       const words = options.wordsFile === undefined ? null : readWordsFile(options.wordsFile)
       const args = { yes: options.yes === true, admin: options.admin === true, words }
       const result = await io.run('pair', args, item => [textOf(fields(item)['ticket'])])
-      await io.print(result, value => [`${textOf(fields(value)['device'])} is a device of yours now.`])
+      await io.print(result, value => [
+        `${textOf(fields(value)['device'])} is a device of yours now.`,
+      ])
     })
 }
 
@@ -74,12 +76,15 @@ function defineDevices({ program, cli }: CommandHost): void {
   program
     .command('devices')
     .summary('list the devices of the owner')
-    .description('Lists all devices: name, role, whether it is connected, and when it was last in step.')
+    .description(
+      'Lists all devices: name, role, whether it is connected, and when it was last in step.',
+    )
     .action(async () => {
       await cli().run('devices', {}, item => {
         const of = fields(item)
         const seen = textOf(of['lastInSync'])
-        const state = of['isThis'] === true ? 'this device' : of['connected'] === true ? 'connected' : 'away'
+        const state =
+          of['isThis'] === true ? 'this device' : of['connected'] === true ? 'connected' : 'away'
         const step = seen === '' ? '' : `in step ${formatDate(seen)}`
         return formatTable([[textOf(of['name']), textOf(of['role']), state, step]])
       })

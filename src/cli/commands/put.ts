@@ -24,11 +24,19 @@ export function definePut({ program, cli }: CommandHost): void {
 directory blob, a line each. With a permanode its ref is printed below.`,
     )
     .argument('<path...>', 'files or folders')
-    .option('--contents-only', 'without names, modes and times: equal content has an equal ref everywhere')
+    .option(
+      '--contents-only',
+      'without names, modes and times: equal content has an equal ref everywhere',
+    )
     .option('--filenodes', 'make a permanode for every file, found again by its content')
     .option('--permanode', 'make a new permanode whose content this is')
     .option('--title <title>', 'title of the new permanode')
-    .option('--tag <tag>', 'tag of the new permanode; may be repeated, or a list with commas', collect, [])
+    .option(
+      '--tag <tag>',
+      'tag of the new permanode; may be repeated, or a list with commas',
+      collect,
+      [],
+    )
     .action(async (paths: readonly string[], options: PutOptions) => {
       await cli().run(
         'put',

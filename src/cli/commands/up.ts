@@ -17,8 +17,14 @@ export function defineUp(host: CommandHost): void {
       `Runs this device's node until it is stopped: it keeps itself equal with the paired devices, and serves
 the status page. Prints its addresses, then 'ready'. A home without an owner gets one here, at a terminal.`,
     )
-    .option('--http <host:port>', 'address of the status page (default 127.0.0.1:3179; port 0 takes a free one)')
-    .option('--listen <multiaddr...>', 'addresses for other devices (default /ip4/0.0.0.0/tcp/3180)')
+    .option(
+      '--http <host:port>',
+      'address of the status page (default 127.0.0.1:3179; port 0 takes a free one)',
+    )
+    .option(
+      '--listen <multiaddr...>',
+      'addresses for other devices (default /ip4/0.0.0.0/tcp/3180)',
+    )
     .action(async (options: UpOptions) => {
       const io = host.cli()
       const local = await import('../local-node.ts')
@@ -29,15 +35,20 @@ the status page. Prints its addresses, then 'ready'. A home without an owner get
         isVerbose: host.isVerbose(),
       })
       try {
-        await io.print({ http: running.http, listen: running.listen, device: running.device }, () => [
-          `device: ${running.device}`,
-          `status: ${running.http}/`,
-          ...running.listen.map(address => `listening: ${address}`),
-          ...(running.isEmpty
-            ? ["next: 'peerkeep backup DIR' stores a folder; 'peerkeep pair' invites another device"]
-            : []),
-          'ready',
-        ])
+        await io.print(
+          { http: running.http, listen: running.listen, device: running.device },
+          () => [
+            `device: ${running.device}`,
+            `status: ${running.http}/`,
+            ...running.listen.map(address => `listening: ${address}`),
+            ...(running.isEmpty
+              ? [
+                  "next: 'peerkeep backup DIR' stores a folder; 'peerkeep pair' invites another device",
+                ]
+              : []),
+            'ready',
+          ],
+        )
         await untilAborted(host.signal)
       } finally {
         await running.close()

@@ -21,7 +21,10 @@ function defineCheck({ program, cli }: CommandHost): void {
 damaged or missing blob is named, with the files that need it. Nothing is changed.`,
     )
     .option('--read-data', 'read and hash everything')
-    .addHelpText('after', '\nExit codes: 0 all is well; 3 something is damaged or missing (it is listed).')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 all is well; 3 something is damaged or missing (it is listed).',
+    )
     .action(async (options: { readData?: true }) => {
       const io = cli()
       const result = await io.run('check', { readData: options.readData === true }, item => {
@@ -50,13 +53,19 @@ function defineReindex({ program, cli }: CommandHost): void {
       const result = await io.run('reindex', {})
       await io.print(result, value => {
         const of = fields(value)
-        return [`${numberOf(of['blobs'])} blobs indexed in ${formatDuration(numberOf(of['seconds']))}`]
+        return [
+          `${numberOf(of['blobs'])} blobs indexed in ${formatDuration(numberOf(of['seconds']))}`,
+        ]
       })
     })
 }
 
 const reports = [
-  ['status', 'say how this node is', 'Says which device this is, what it keeps, and which devices it sees.'],
+  [
+    'status',
+    'say how this node is',
+    'Says which device this is, what it keeps, and which devices it sees.',
+  ],
   ['stats', 'count what is stored', 'Counts blobs, bytes, claims and packs.'],
 ] as const
 

@@ -1,0 +1,45 @@
+import type { Clock } from '../base/clock.ts'
+import type { FileLayer } from '../base/files.ts'
+import type { KeyValue } from '../base/key-value.ts'
+import type { Log } from '../base/log.ts'
+import type { Random } from '../base/random.ts'
+import type { PackStore } from '../blob/pack-store.ts'
+import type { Door } from '../blob/receive.ts'
+import type { Index } from '../index/queries.ts'
+import type { Signer } from '../schema/signer.ts'
+import type { ClaimWriter } from './claim-writer.ts'
+import type { Config } from './config.ts'
+import type { HomePaths } from './home.ts'
+import type { Network } from './network.ts'
+
+/**
+ * An open home: its parts, put together. What `openNode` answers is open; closing it closes the parts
+ * in the reverse order and lets the next process have the home.
+ */
+export interface Node extends AsyncDisposable {
+  readonly paths: HomePaths
+  readonly config: Config
+  /** This device's key; its claims are signed with it. */
+  readonly device: Signer
+  readonly groupSecret: Uint8Array
+  readonly store: PackStore
+  readonly door: Door
+  readonly index: Index
+  readonly claims: ClaimWriter
+  /** Durable rows of this device that are in no blob. */
+  readonly state: KeyValue
+  readonly system: System
+  /** The line to other devices; undefined in a process that only runs one command. */
+  readonly network: Network | undefined
+  /** Opens the stat cache at the first use. */
+  statCache(): Promise<KeyValue>
+  close(): Promise<void>
+}
+
+/** Time, chance, disk and words to the person: what a node is handed instead of taking it. */
+export interface System {
+  readonly clock: Clock
+  readonly random: Random
+  readonly files: FileLayer
+  readonly log: Log
+}

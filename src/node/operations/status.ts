@@ -1,0 +1,36 @@
+import type { JsonObject } from '../../base/json.ts'
+import type { Node } from '../node.ts'
+import type { Operation } from '../operation.ts'
+import { backupName } from '../target.ts'
+
+/** Says how the node is: `{}`. */
+export const statusOperation: Operation<Node> = {
+  name: 'status',
+  run: node => statusOf(node),
+}
+
+/** What `status` and the status page show. */
+export async function statusOf(node: Node): Promise<JsonObject> {
+  const { index, device, network, paths } = node
+  const { missing } = await index.counts()
+  const here = index.trust.devices().find(known => known.keyId === device.keyId)
+  const backups: string[] = []
+  for await (const backup of index.backups()) backups.push(backupName(index, backup))
+  const { free } = await node.system.files.freeSpace(paths.directory)
+  return {
+    device: here?.name ?? device.keyId,
+    role: here?.role ?? 'unknown',
+    home: paths.directory,
+    running: network !== undefined,
+    addresses: network?.addresses ?? [],
+    backups,
+    missingBlobs: missing,
+    freeBytes: free,
+    peers: (network?.peers() ?? []).map(peer => ({
+      device: index.trust.devices().find(known => known.keyId === peer.keyId)?.name ?? peer.keyId,
+      connected: peer.isConnected,
+      lastInSync: peer.lastInSync === undefined ? null : new Date(peer.lastInSync).toISOString(),
+      bytesReceived: peer.bytesReceived,
+    })),
+  }
+}
