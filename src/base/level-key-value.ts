@@ -182,8 +182,8 @@ function levelError(directory: string, error: unknown): PeerkeepError {
     const message = `${directory} is open already, likely in another process. Stop that one, or let it do the work.`
     return withCause('HOME_LOCKED', message, directory, error)
   }
-  // One of Level's files that its other files name is gone, or is not what they say.
-  if (systemCode(reason) === 'LEVEL_CORRUPTION' || /no such file/i.test(text)) {
+  // A file that Level's others name is gone, or so short that it is read before its beginning.
+  if (systemCode(reason) === 'LEVEL_CORRUPTION' || /no such file|invalid argument/i.test(text)) {
     return damaged(directory, reason)
   }
   if (/no space left|quota exceeded/i.test(text)) {

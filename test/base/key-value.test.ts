@@ -36,6 +36,7 @@ test('level: rows are there after it was closed and opened', async () => {
   await using stack = new AsyncDisposableStack()
   const rows = stack.adopt(await openLevelKeyValue(directory), opened => opened.close())
   assert.equal((await rows.get('29'))?.length, 1 << 20)
+  assert.equal((await Array.fromAsync(rows.scan())).length, 30)
 })
 
 test('level: a second opening is refused, and the first works on', async () => {
