@@ -158,9 +158,9 @@ export function testKeyValue(name: string, open: () => Promise<KeyValue>): void 
     const scan = rows.scan()[Symbol.asyncIterator]()
     await Promise.all(running)
     await scan.next()
-    const late = rows.batch([put('late')])
+    const late = ['late', 'later', 'latest'].map(key => rows.batch([put(key)]))
     await Promise.all([rows.close(), rows.close()])
-    await late
+    await Promise.all(late)
     const isClosed = (error: unknown): boolean => isPeerkeepError(error, 'CLOSED')
     await assert.rejects(rows.get('1'), isClosed)
     await assert.rejects(rows.getMany(['1']), isClosed)
