@@ -43,7 +43,7 @@ export function parseHeader(bytes: Uint8Array, position = 0): PackHeader | undef
     Math.min(headerBytesMax, bytes.length - position),
   )
   const length = window.indexOf(closingBracket) + 1
-  const match = headerPattern.exec(window.latin1Slice(0, length))
+  const match = headerPattern.exec(window.toString('latin1', 0, length))
   const [, name, digits] = match ?? []
   if (name === undefined || Number(digits) > BLOB_SIZE_MAX) return undefined
   if (isBlobRef(name)) return { ref: name, size: Number(digits), length }
