@@ -1,63 +1,52 @@
 import type { JsonObject, JsonValue } from '../base/json.ts'
 
 /**
- * A JSON object as Perkeep writes schema (PROTOCOL 2), without a final line feed: `camliVersion`
- * first, all other keys by their bytes, two spaces a level. Refs depend on every byte of it. Keys
- * whose value is undefined are left out.
+ * JSON text as Perkeep writes it (PROTOCOL 2): Go's encoder with sorted keys and two blanks of indent,
+ * one element a line. Refs depend on every byte of it. `camliVersion`, the one key out of order,
+ * stands first; the text ends with `}` and no line feed.
  */
-export function canonicalJson(object: JsonObject): string {
-  const { camliVersion, ...rest } = object
-  const body = writeObject(rest, '')
-  if (camliVersion === undefined) return body
-  const first = `{"camliVersion": ${writeValue(camliVersion, '  ')}`
-  return body === '{}' ? `${first}\n}` : `${first},${body.slice(1)}`
+export function writeCanonicalSchema(fields: JsonObject): string {
+  const rest = writeValue(fields, '')
+  return `{"camliVersion": 1,${rest.slice(1)}`
 }
 
 function writeValue(value: JsonValue, indent: string): string {
-  if (typeof value === 'string') return writeString(value)
-  if (Array.isArray(value)) return writeArray(value as readonly JsonValue[], indent)
-  if (typeof value === 'object' && value !== null) return writeObject(value as JsonObject, indent)
-  return JSON.stringify(value)
+  if (typeof value === 'string') return quote(value)
+  if (value === null || typeof value !== 'object') return JSON.stringify(value)
+  const inner = `${indent}  `
+  if (Array.isArray(value)) {
+    return bracket('[', (value as readonly JsonValue[]).map(item => writeValue(item, inner)), ']', indent)
+  }
+  const entries = Object.entries(value as JsonObject).sort(([a], [b]) => compareUtf8(a, b))
+  return bracket('{', entries.map(([key, item]) => `${quote(key)}: ${writeValue(item, inner)}`), '}', indent)
 }
 
-function writeArray(values: readonly JsonValue[], indent: string): string {
-  const deeper = `${indent}  `
-  return wrap(
-    '[',
-    values.map(value => deeper + writeValue(value, deeper)),
-    `${indent}]`,
-  )
+// oxlint-disable-next-line max-params -- the four parts of a bracketed list
+function bracket(open: string, items: readonly string[], close: string, indent: string): string {
+  if (items.length === 0) return open + close
+  return `${open}\n${indent}  ${items.join(`,\n${indent}  `)}\n${indent}${close}`
 }
 
-function writeObject(object: JsonObject, indent: string): string {
-  const deeper = `${indent}  `
-  const lines = Object.entries(object)
-    .filter(([, value]) => value !== undefined)
-    .toSorted(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-    .map(
-      ([key, value]) => `${deeper}${writeString(key)}: ${writeValue(value as JsonValue, deeper)}`,
-    )
-  return wrap('{', lines, `${indent}}`)
+function compareUtf8(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
 
-function wrap(open: string, lines: readonly string[], close: string): string {
-  return lines.length === 0 ? open + close.trimStart() : `${open}\n${lines.join(',\n')}\n${close}`
+/** Escapes that JSON.stringify and Go's encoder do not share. */
+const goEscapes: Readonly<Record<string, string>> = {
+  '<': '\\u003c',
+  '>': '\\u003e',
+  '&': '\\u0026',
+  '\u2028': '\\u2028',
+  '\u2029': '\\u2029',
 }
 
-/** Go's escapes: those of JSON.stringify, but for these; lone surrogates are what Go cannot have. */
-function writeString(text: string): string {
-  return JSON.stringify(text.toWellFormed()).replace(
-    /\\\\|\\b|\\f|[<>&\u2028\u2029]/g,
-    found => escapes[found] ?? found,
-  )
-}
-
-const escapes: Readonly<Record<string, string>> = {
-  '\\b': String.raw`\u0008`,
-  '\\f': String.raw`\u000c`,
-  '<': String.raw`\u003c`,
-  '>': String.raw`\u003e`,
-  '&': String.raw`\u0026`,
-  '\u2028': String.raw`\u2028`,
-  '\u2029': String.raw`\u2029`,
+/** A string as Go 1.19 quotes it; a lone surrogate (bytes that were no UTF-8) becomes `\ufffd`. */
+function quote(text: string): string {
+  return JSON.stringify(text)
+    .replaceAll(/\\(u[dD][89a-fA-F]..|b|f|.)/g, (escape, what: string) => {
+      if (what === 'b') return '\\u0008'
+      if (what === 'f') return '\\u000c'
+      return what.length === 5 ? '\\ufffd' : escape
+    })
+    .replaceAll(/[<>&\u2028\u2029]/g, character => goEscapes[character] ?? character)
 }

@@ -1,98 +1,68 @@
-/** Bytes of the first chunk of every file that is long enough: the start of many files is metadata. */
-const firstChunkBytes = 262_144
-const chunkBytesMin = 65_537
-const chunkBytesMax = 1_048_576
-const windowBytes = 64
-const seedFrom = chunkBytesMin - windowBytes
+/**
+ * Where Perkeep cuts files (PROTOCOL 5): a rolling sum over the last 64 bytes decides, so equal stretches are
+ * cut alike wherever they stand. Because no cut falls within 64 KiB behind another, and the sum knows 64 bytes
+ * only, all but the last 64 of those bytes are skipped.
+ */
 
-/** `weight` is the level of the cut behind the chunk, 0 for the end of the content. */
-export type OnChunk = (bytes: Uint8Array, weight: number) => void
+export const CHUNK_MAX = 1024 * 1024
+const CHUNK_MIN = 65_536
+const FIRST_CHUNK = 262_144
+const WINDOW = 64
+const CHARACTER_OFFSET = 31
+const SPLIT_MASK = 8191
+const SPLIT_BITS = 13
+/** 64·63·31 − 31·64·65/2: what the weighted sum starts from when it is computed in closed form. */
+const SUM2_BASE = 60_512
 
-export interface Chunker {
-  /** Takes content. The buffer must not change afterwards: chunks may be views into it. */
-  push(bytes: Uint8Array): void
-  /** Hands out what is left as the last chunk; nothing when the content ended with a cut. */
-  end(): void
+/** Weights of the cuts that no rolling sum decides. */
+const WEIGHT_MAX_CHUNK = 20
+const WEIGHT_FIRST_CHUNK = 18
+
+export interface Cut {
+  /** Length in bytes of the chunk that ends here. */
+  readonly length: number
+  /** How much the cut weighs: trees of `bytes` blobs are built from it. 0 for what the end left over. */
+  readonly weight: number
 }
 
 /**
- * Cuts content where Perkeep does (PROTOCOL 5). The rolling sum depends on 64 bytes and no cut comes
- * before byte 65,537 of a chunk, so the bytes up to 64 before that are never looked at.
+ * The next cut in a file. `bytes` hold the file from the end of the last cut (at least CHUNK_MAX of them, or
+ * all that are left), `position` is how many of the file's bytes precede them. Answers undefined where no byte is left.
  */
-export function openChunker(onChunk: OnChunk): Chunker {
-  const ring = new Uint8Array(windowBytes)
-  let pieces: Uint8Array[] = []
-  let length = 0
-  let isFirst = true
-  let s1 = 0
-  let s2 = 0
-
-  function emit(last: Uint8Array, weight: number): void {
-    pieces.push(last)
-    const chunk = pieces.length === 1 ? last : Buffer.concat(pieces)
-    pieces = []
-    length = 0
-    isFirst = false
-    onChunk(chunk, weight)
+export function nextCut(bytes: Uint8Array, position: number): Cut | undefined {
+  if (bytes.length === 0) return undefined
+  if (position < FIRST_CHUNK) {
+    const length = FIRST_CHUNK - position
+    return bytes.length < length ? { length: bytes.length, weight: 0 } : { length, weight: WEIGHT_FIRST_CHUNK }
   }
-
-  /** Scans from `from` until a cut; returns the index behind the last byte looked at. */
-  function roll(bytes: Uint8Array, from: number, to: number): number {
-    for (let at = from; at < to; at += 1) {
-      if (length === seedFrom) {
-        ring.fill(0)
-        s1 = 1984
-        s2 = 124_992
-      }
-      const slot = length & 63
-      const left = ring[slot] ?? 0
-      const byte = bytes[at] ?? 0
-      ring[slot] = byte
-      s1 += byte - left
-      s2 += s1 - windowBytes * (left + 31)
-      length += 1
-      if (length >= chunkBytesMin && (s2 & 8191) === 8191) return at + 1
-    }
-    return to
-  }
-
-  function advance(bytes: Uint8Array, from: number): number {
-    const limit = isFirst ? firstChunkBytes : chunkBytesMax
-    const free = isFirst ? firstChunkBytes : seedFrom
-    const skipped = Math.min(Math.max(free - length, 0), bytes.length - from)
-    length += skipped
-    const start = from + skipped
-    return roll(bytes, start, Math.min(bytes.length, start + limit - length))
-  }
-
-  function weightHere(): number {
-    if (isFirst) return length === firstChunkBytes ? 18 : 0
-    if (length === chunkBytesMax) return 20
-    return length >= chunkBytesMin && (s2 & 8191) === 8191 ? cutWeight(s1, s2) : 0
-  }
-
-  return {
-    push(bytes) {
-      let begin = 0
-      while (begin < bytes.length) {
-        const end = advance(bytes, begin)
-        const weight = weightHere()
-        if (weight > 0) emit(bytes.subarray(begin, end), weight)
-        else pieces.push(bytes.subarray(begin, end))
-        begin = end
-      }
-    },
-    end() {
-      const last = pieces.pop()
-      if (last !== undefined) emit(last, 0)
-    },
-  }
+  const end = Math.min(bytes.length, CHUNK_MAX - 1)
+  const found = end > CHUNK_MIN ? rollToCut(bytes, end) : undefined
+  if (found) return found
+  if (bytes.length >= CHUNK_MAX) return { length: CHUNK_MAX, weight: WEIGHT_MAX_CHUNK }
+  return { length: bytes.length, weight: 0 }
 }
 
-function cutWeight(s1: number, s2: number): number {
-  const digest = ((s1 << 16) | (s2 & 0xffff)) >>> 0
-  let bits = digest >>> 14
-  let weight = 13
+/** Rolls over `bytes` from the first place that a cut may stand at, up to chunks of `end` bytes. */
+function rollToCut(bytes: Uint8Array, end: number): Cut | undefined {
+  let sum1 = 0
+  let weighted = 0
+  for (let at = CHUNK_MIN - WINDOW; at < CHUNK_MIN; at += 1) {
+    sum1 += (bytes[at] ?? 0) + CHARACTER_OFFSET
+    weighted += sum1
+  }
+  let sum2 = (weighted + SUM2_BASE) | 0
+  for (let at = CHUNK_MIN; at < end; at += 1) {
+    const leaving = bytes[at - WINDOW] ?? 0
+    sum1 += (bytes[at] ?? 0) - leaving
+    sum2 += sum1 - WINDOW * (leaving + CHARACTER_OFFSET)
+    if ((sum2 & SPLIT_MASK) === SPLIT_MASK) return { length: at + 1, weight: weightOf(sum1, sum2) }
+  }
+  return undefined
+}
+
+function weightOf(sum1: number, sum2: number): number {
+  let bits = ((sum1 << 16) | (sum2 & 0xffff)) >>> (SPLIT_BITS + 1)
+  let weight = SPLIT_BITS
   for (; (bits & 1) === 1; bits >>>= 1) weight += 1
   return weight
 }

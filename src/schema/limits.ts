@@ -6,3 +6,6 @@ export const JSON_DEPTH_MAX = 64
 
 /** Deepest directory level, or `bytes` in `bytes`, that is walked (DESIGN 13). */
 export const TREE_DEPTH_MAX = 1000
+
+/** Public keys kept ready for verifying: far more than anyone has devices; some hundred bytes each. */
+export const KEY_CACHE_MAX = 256
