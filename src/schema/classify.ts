@@ -1,12 +1,24 @@
 import type { BlobKind } from '../blob/store.ts'
-import { readSchemaJson } from './schema-json.ts'
+import { parseSchema } from './parse-schema.ts'
 
-const keyStarts = ['ssh-ed25519 ', '-----BEGIN PGP PUBLIC KEY BLOCK-----'].map(text =>
-  Buffer.from(text),
-)
+const keyHeads = ['ssh-ed25519 ', '-----BEGIN PGP PUBLIC KEY BLOCK-----'].map(head => Buffer.from(head))
 
-/** Whether a blob is what an index is rebuilt from: schema of any type, or a public key. */
+/** Longest public key blob that counts as one, in bytes: Perkeep's reading limit (PROTOCOL 7.3). */
+const KEY_BLOB_MAX = 256 * 1024
+
+/**
+ * Where a blob belongs: `meta` for schema (also of unknown types) and public keys, `data` for the rest.
+ * A function of the bytes alone, so every device and every rebuild decides alike.
+ */
 export function classifyBlob(bytes: Uint8Array): BlobKind {
-  const isKey = keyStarts.some(start => start.equals(bytes.subarray(0, start.length)))
-  return isKey || readSchemaJson(bytes) !== undefined ? 'meta' : 'data'
+  if (bytes[0] === 0x7b) return parseSchema(bytes) ? 'meta' : 'data'
+  return looksLikeKey(bytes) ? 'meta' : 'data'
+}
+
+/** Whether a blob begins like a public key; that it is one is for whoever reads it. */
+export function looksLikeKey(bytes: Uint8Array): boolean {
+  return (
+    bytes.length <= KEY_BLOB_MAX &&
+    keyHeads.some(head => Buffer.compare(head, bytes.subarray(0, head.length)) === 0)
+  )
 }
