@@ -1,0 +1,179 @@
+import { isPeerkeepError } from '../base/errors.ts'
+import { type FileLayer, type OpenFile } from '../base/files.ts'
+import type { Log } from '../base/log.ts'
+import { openHandleCache } from './handle-cache.ts'
+import { PACK_SIZE_MAX } from './limits.ts'
+import { encodeDeletedHeader, encodeHeader } from './pack-format.ts'
+import type { BlobRef } from './ref.ts'
+import type { VerifiedBlob } from './store.ts'
+
+/**
+ * One diskpacked directory: `pack-00000.blobs`, `pack-00001.blobs` … without a gap, each a row of records
+ * (PROTOCOL 15.2). Knows files and records, not what is indexed. One writer at a time: the store's.
+ */
+export interface PackDirectory {
+  readonly directory: string
+  /** Number of packs; they are numbered from 0. */
+  count(): number
+  fileOf(pack: number): string
+  /** The file's length; undefined when the pack is missing. */
+  length(pack: number): Promise<number | undefined>
+  /** Reads `size` bytes from `offset`; fewer when the pack is shorter, undefined when it is missing. */
+  read(pack: number, offset: number, size: number): Promise<Uint8Array | undefined>
+  /** Runs `use` with the open file of a pack, undefined when it is missing. */
+  withFile<Result>(pack: number, use: (file: OpenFile | undefined) => Promise<Result>): Promise<Result>
+  /**
+   * Appends records and syncs them. Resolves with where each payload lies; rejects when any byte may not be
+   * durable: then the active pack is cut back to where it was, and given up for a new one.
+   */
+  append(blobs: readonly VerifiedBlob[]): Promise<Appended>
+  /** Overwrites headers as Perkeep's deleted mark, and syncs. A pack that is gone is passed over. */
+  markDeleted(records: readonly DeadRecord[]): Promise<void>
+  /** Cuts a pack to `length` bytes and syncs it. */
+  cut(pack: number, length: number): Promise<void>
+  close(): Promise<void>
+}
+
+export interface Appended {
+  readonly pack: number
+  /** Where each payload begins, in the order of the blobs. */
+  readonly offsets: readonly number[]
+  /** Length of the pack behind the last record. */
+  readonly end: number
+}
+
+export interface DeadRecord {
+  readonly ref: BlobRef
+  readonly size: number
+  readonly pack: number
+  readonly offset: number
+}
+
+const packPattern = /^pack-(\d{5,})\.blobs$/
+
+export function packFileName(pack: number): string {
+  return `pack-${String(pack).padStart(5, '0')}.blobs`
+}
+
+/** Opens the directory, which is made when it is missing. */
+export async function openPackDirectory(
+  files: FileLayer,
+  directory: string,
+  log: Log,
+): Promise<PackDirectory> {
+  await files.makeDirectory(directory)
+  const names = (await files.list(directory)) ?? []
+  const numbers = names.flatMap(name => packPattern.exec(name)?.slice(1).map(Number) ?? [])
+  let count = numbers.length === 0 ? 0 : Math.max(...numbers) + 1
+  const handles = openHandleCache(pack => files.open(fileOf(pack), 'update'))
+  /** The pack that is appended to, and its length; undefined until the first append. */
+  let active: { pack: number; length: number } | undefined
+  let mustRoll = false
+
+  function fileOf(pack: number): string {
+    return `${directory}/${packFileName(pack)}`
+  }
+
+  async function lengthOf(pack: number): Promise<number | undefined> {
+    return handles.use(pack, async file => file?.size())
+  }
+
+  async function makePack(): Promise<{ pack: number; length: number }> {
+    // A name may be left over from a creation that failed half-way; nothing in it was acknowledged.
+    const pack = count
+    await files.remove(fileOf(pack))
+    const file = await files.open(fileOf(pack), 'create')
+    await file.close()
+    await files.syncDirectory(directory)
+    count += 1
+    return { pack, length: 0 }
+  }
+
+  async function activePack(): Promise<{ pack: number; length: number }> {
+    if (!active && !mustRoll && count > 0) {
+      const length = await lengthOf(count - 1)
+      if (length !== undefined) active = { pack: count - 1, length }
+    }
+    if (!active || mustRoll || active.length > PACK_SIZE_MAX) {
+      active = await makePack()
+      mustRoll = false
+    }
+    return active
+  }
+
+  async function append(blobs: readonly VerifiedBlob[]): Promise<Appended> {
+    const { pack, length } = await activePack()
+    const chunks: Uint8Array[] = []
+    const offsets: number[] = []
+    let end = length
+    for (const { ref, bytes } of blobs) {
+      const header = encodeHeader(ref, bytes.length)
+      chunks.push(header, bytes)
+      offsets.push(end + header.length)
+      end += header.length + bytes.length
+    }
+    try {
+      await handles.use(pack, async file => {
+        if (!file) throw new Error(`${fileOf(pack)} vanished`)
+        await file.write(chunks, length)
+        await file.sync()
+      })
+    } catch (error) {
+      await giveUp(pack, length)
+      throw error
+    }
+    active = { pack, length: end }
+    return { pack, offsets, end }
+  }
+
+  /** After a failed write or sync nobody knows what the disk has: the pack ends where it was durable. */
+  async function giveUp(pack: number, length: number): Promise<void> {
+    active = undefined
+    mustRoll = true
+    log.warn('a pack could not be written; a new one is begun', { pack: fileOf(pack) })
+    await cut(pack, length).catch((error: unknown) => {
+      // The next start finds the synced length in the index, and cuts there.
+      if (!isPeerkeepError(error)) throw error
+    })
+  }
+
+  async function cut(pack: number, length: number): Promise<void> {
+    await handles.use(pack, async file => {
+      await file?.truncate(length)
+      await file?.sync()
+    })
+    if (active?.pack === pack) active = { pack, length }
+  }
+
+  return {
+    directory,
+    count: () => count,
+    fileOf,
+    length: lengthOf,
+    withFile: (pack, use) => handles.use(pack, use),
+    async read(pack, offset, size) {
+      return handles.use(pack, async file => {
+        if (!file) return undefined
+        const bytes = Buffer.allocUnsafe(size)
+        const read = await file.read(bytes, offset)
+        return bytes.subarray(0, read)
+      })
+    },
+    append,
+    async markDeleted(records) {
+      const packs = Map.groupBy(records, record => record.pack)
+      for (const [pack, dead] of packs) {
+        await handles.use(pack, async file => {
+          if (!file) return
+          for (const { ref, size, offset } of dead) {
+            const mark = encodeDeletedHeader(ref, size)
+            await file.write([mark], offset - mark.length)
+          }
+          await file.sync()
+        })
+      }
+    },
+    cut,
+    close: () => handles.close(),
+  }
+}

@@ -1,0 +1,112 @@
+import { type KeyValue, type KeyValueOperation, prefixRange } from '../base/key-value.ts'
+import type { Random } from '../base/random.ts'
+import type { BlobRef } from './ref.ts'
+
+/**
+ * The blob index: a cache of where each blob lies, rebuilt from the packs when it is lost. Rows:
+ *
+ *     b<ref>            <side><pack> <payload offset> <size> <number>
+ *     q<ref>            the same, of a blob that was set aside as damaged
+ *     p<side><pack>     <synced length> <dead bytes>
+ *     n                 next dense number
+ *     i                 random identity of this index, part of log positions
+ */
+
+/** The complete diskpacked directories of a store: new schema and data, and a Perkeep store read in place. */
+export type PackSide = 'meta' | 'data' | 'legacy'
+
+export interface PackPlace {
+  readonly side: PackSide
+  readonly pack: number
+}
+
+export interface BlobRow extends PackPlace {
+  /** Where the payload begins. */
+  readonly offset: number
+  readonly size: number
+  /** A small number that stands for the blob in bitmaps, as long as the blob is here. */
+  readonly number: number
+}
+
+export interface PackRow {
+  /** Up to here every record is synced and indexed: what lies below is never cut off. */
+  readonly synced: number
+  /** Bytes of records that were removed, headers included. */
+  readonly dead: number
+}
+
+const sideLetters = { meta: 'm', data: 'd', legacy: 'l' } as const
+const sidesByLetter: Readonly<Record<string, PackSide>> = { m: 'meta', d: 'data', l: 'legacy' }
+
+export const blobKey = (ref: BlobRef): string => `b${ref}`
+export const quarantineKey = (ref: BlobRef): string => `q${ref}`
+const packKey = ({ side, pack }: PackPlace): string =>
+  `p${sideLetters[side]}${String(pack).padStart(5, '0')}`
+
+export function encodeBlobRow(row: BlobRow): string {
+  return `${sideLetters[row.side]}${row.pack} ${row.offset} ${row.size} ${row.number}`
+}
+
+/** Undefined for a value that is no row: then the index is damaged there, and knows no such blob. */
+export function decodeBlobRow(value: string): BlobRow | undefined {
+  const [, letter = '', pack, offset, size, number] =
+    /^([mdl])(\d+) (\d+) (\d+) (\d+)$/.exec(value) ?? []
+  const side = sidesByLetter[letter]
+  if (side === undefined) return undefined
+  return { side, pack: Number(pack), offset: Number(offset), size: Number(size), number: Number(number) }
+}
+
+export function putPackRow(place: PackPlace, row: PackRow): KeyValueOperation {
+  return { type: 'put', key: packKey(place), value: `${row.synced} ${row.dead}` }
+}
+
+/** What is known of a pack; a pack without a row is not indexed at all. */
+export async function readPackRow(rows: KeyValue, place: PackPlace): Promise<PackRow | undefined> {
+  const [, synced, dead] = /^(\d+) (\d+)$/.exec((await rows.get(packKey(place))) ?? '') ?? []
+  return synced === undefined ? undefined : { synced: Number(synced), dead: Number(dead) }
+}
+
+export async function findBlobs(
+  rows: KeyValue,
+  refs: readonly BlobRef[],
+): Promise<(BlobRow | undefined)[]> {
+  const values = await rows.getMany(refs.map(blobKey))
+  return values.map(value => (value === undefined ? undefined : decodeBlobRow(value)))
+}
+
+export interface IndexedBlob {
+  readonly ref: BlobRef
+  readonly row: BlobRow
+}
+
+/** All rows with a prefix (`b` or `q`), in order of the refs, beginning after `after`. */
+export async function* scanBlobRows(
+  rows: KeyValue,
+  prefix: 'b' | 'q',
+  after?: BlobRef,
+): AsyncGenerator<IndexedBlob> {
+  const range = prefixRange(prefix)
+  // A blank sorts before every character of a ref, so this begins right behind `after`.
+  const from = after === undefined ? range.from : `${prefix}${after} `
+  for await (const [key, value] of rows.scan({ from, until: range.until })) {
+    const row = decodeBlobRow(value)
+    if (row) yield { ref: key.slice(1) as BlobRef, row }
+  }
+}
+
+export async function readNextNumber(rows: KeyValue): Promise<number> {
+  return Number((await rows.get('n')) ?? 0)
+}
+
+export function putNextNumber(number: number): KeyValueOperation {
+  return { type: 'put', key: 'n', value: String(number) }
+}
+
+/** The identity of this index, made at the first call. */
+export async function readIdentity(rows: KeyValue, random: Random): Promise<string> {
+  const known = await rows.get('i')
+  if (known !== undefined) return known
+  const identity = Buffer.from(random.bytes(8)).toString('hex')
+  await rows.batch([{ type: 'put', key: 'i', value: identity }])
+  return identity
+}
