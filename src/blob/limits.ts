@@ -49,20 +49,8 @@ export const UNINDEXED_VERIFIED_BYTES = 256 * 1024 * 1024
 /** Rows of a pack's table: twice what 512 MiB of very small blobs make; 90 MB while it is read. */
 export const tableRowsMax = 2 ** 21
 
-/** A pack is full once it is larger than this after an append: Perkeep's `maxFileSize`. */
-export const packBytesMax = 512 * 1024 * 1024
+/** Rows looked up at once by a check: one trip to the index for many small blobs. */
+export const checkRowsPerLookup = 500
 
-/** Bytes after which a group takes no more records: some syncs a second at a disk's full speed. */
-export const groupBytesMax = 32 * 1024 * 1024
-
-/** Bytes of waiting records per directory; beyond it `add` waits. Two groups: one is written, one collects. */
-export const waitingBytesMax = 2 * groupBytesMax
-
-/** Bytes of packs after which the index is synced: what a start after a power cut reads at most. */
-export const indexReplayBytesMax = 64 * 1024 * 1024
-
-/** Rows that recovery keeps in memory before it writes them: some hundred KiB. */
-export const recoveryRowsMax = 1000
-
-/** Packs that are open for reading at once: far below the usual 1,024 files of a process. */
-export const openPacksMax = 64
+/** Damages and records without a row that a check keeps in mind: some megabytes of them. */
+export const checkPendingMax = 10_000

@@ -50,7 +50,7 @@ export function openPackReader(file: OpenFile, length: number, isSequential: boo
   /** Moves what is still wanted to the front of a buffer that holds everything up to `until`. */
   function keepFrom(position: number, until: number): void {
     // A block read ahead is taken whole, so there must be room for one more.
-    const room = Math.max(until - position, 0) + scanBlockBytes
+    const room = Math.max(Math.min(until + scanBlockBytes, length) - position, 0)
     const kept =
       position >= start && position < end
         ? buffer.subarray(position - start, end - start)
@@ -85,7 +85,7 @@ export function openPackReader(file: OpenFile, length: number, isSequential: boo
 
   function readAhead(): void {
     if (ahead !== undefined || end >= length) return
-    const block = spare ?? new Uint8Array(scanBlockBytes)
+    const block = spare ?? new Uint8Array(Math.min(scanBlockBytes, length - end))
     spare = undefined
     const count = file.read(block.subarray(0, Math.min(block.length, length - end)), end)
     // Whoever takes the block meets the error; until then it must not count as unhandled.
