@@ -13,7 +13,9 @@ interface Handle {
   users: number
 }
 
-export function openHandleCache(open: (pack: number) => Promise<OpenFile | undefined>): HandleCache {
+export function openHandleCache(
+  open: (pack: number) => Promise<OpenFile | undefined>,
+): HandleCache {
   /** In the order of their last use. */
   const handles = new Map<number, Handle>()
 
@@ -46,7 +48,11 @@ export function openHandleCache(open: (pack: number) => Promise<OpenFile | undef
 }
 
 /** A pack that could not be opened is tried again the next time: it may be there then. */
-async function forgetWhenAbsent(handles: Map<number, Handle>, pack: number, handle: Handle): Promise<void> {
+async function forgetWhenAbsent(
+  handles: Map<number, Handle>,
+  pack: number,
+  handle: Handle,
+): Promise<void> {
   const file = await handle.file.catch(() => undefined)
   if (file === undefined && handles.get(pack) === handle) handles.delete(pack)
 }

@@ -21,13 +21,21 @@ export interface PackDirectory {
   /** Reads `size` bytes from `offset`; fewer when the pack is shorter, undefined when it is missing. */
   read(pack: number, offset: number, size: number): Promise<Uint8Array | undefined>
   /** Runs `use` with the open file of a pack, undefined when it is missing. */
-  withFile<Result>(pack: number, use: (file: OpenFile | undefined) => Promise<Result>): Promise<Result>
+  withFile<Result>(
+    pack: number,
+    use: (file: OpenFile | undefined) => Promise<Result>,
+  ): Promise<Result>
+  /** A file of its own for a long read, which the caller closes; undefined when the pack is missing. */
+  openForReading(pack: number): Promise<OpenFile | undefined>
   /**
    * Appends records and syncs them. Resolves with where each payload lies; rejects when any byte may not be
    * durable: then the active pack is cut back to where it was, and given up for a new one.
    */
   append(blobs: readonly VerifiedBlob[]): Promise<Appended>
-  /** Overwrites headers as Perkeep's deleted mark, and syncs. A pack that is gone is passed over. */
+  /**
+   * Overwrites headers with Perkeep's deleted mark, and syncs. A pack that is gone is passed over, and so is a
+   * place where another header stands: whoever is wrong about it must not destroy it.
+   */
   markDeleted(records: readonly DeadRecord[]): Promise<void>
   /** Cuts a pack to `length` bytes and syncs it. */
   cut(pack: number, length: number): Promise<void>
@@ -55,16 +63,26 @@ export function packFileName(pack: number): string {
   return `pack-${String(pack).padStart(5, '0')}.blobs`
 }
 
-/** Opens the directory, which is made when it is missing. */
-export async function openPackDirectory(
-  files: FileLayer,
-  directory: string,
-  log: Log,
-): Promise<PackDirectory> {
-  await files.makeDirectory(directory)
+/** The numbers of the packs that lie in a directory, ascending. */
+export async function listPacks(files: FileLayer, directory: string): Promise<number[]> {
   const names = (await files.list(directory)) ?? []
-  const numbers = names.flatMap(name => packPattern.exec(name)?.slice(1).map(Number) ?? [])
-  let count = numbers.length === 0 ? 0 : Math.max(...numbers) + 1
+  return names
+    .flatMap(name => packPattern.exec(name)?.slice(1).map(Number) ?? [])
+    .toSorted((a, b) => a - b)
+}
+
+/**
+ * Opens the directory, which is made when it is missing. `countMin` is how many packs the index knows: numbers
+ * below it are never given to new packs, even when the files are gone.
+ */
+export async function openPackDirectory(
+  options: { readonly files: FileLayer; readonly directory: string; readonly log: Log },
+  countMin: number,
+): Promise<PackDirectory> {
+  const { files, directory, log } = options
+  await files.makeDirectory(directory)
+  const last = (await listPacks(files, directory)).at(-1)
+  let count = Math.max(countMin, last === undefined ? 0 : last + 1)
   const handles = openHandleCache(pack => files.open(fileOf(pack), 'update'))
   /** The pack that is appended to, and its length; undefined until the first append. */
   let active: { pack: number; length: number } | undefined
@@ -82,8 +100,11 @@ export async function openPackDirectory(
     // A name may be left over from a creation that failed half-way; nothing in it was acknowledged.
     const pack = count
     await files.remove(fileOf(pack))
-    const file = await files.open(fileOf(pack), 'create')
-    await file.close()
+    const present = new Set(await listPacks(files, directory))
+    for (let number = 0; number <= pack; number += 1) {
+      // Readers stop at the first number that is missing, so a pack that was lost leaves an empty file.
+      if (!present.has(number)) await (await files.open(fileOf(number), 'create')).close()
+    }
     await files.syncDirectory(directory)
     count += 1
     return { pack, length: 0 }
@@ -150,6 +171,7 @@ export async function openPackDirectory(
     count: () => count,
     fileOf,
     length: lengthOf,
+    openForReading: pack => files.open(fileOf(pack), 'read'),
     withFile: (pack, use) => handles.use(pack, use),
     async read(pack, offset, size) {
       return handles.use(pack, async file => {
@@ -167,7 +189,10 @@ export async function openPackDirectory(
           if (!file) return
           for (const { ref, size, offset } of dead) {
             const mark = encodeDeletedHeader(ref, size)
-            await file.write([mark], offset - mark.length)
+            const position = offset - mark.length
+            const present = Buffer.alloc(mark.length)
+            await file.read(present, position)
+            if (present.equals(encodeHeader(ref, size))) await file.write([mark], position)
           }
           await file.sync()
         })

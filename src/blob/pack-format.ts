@@ -49,3 +49,8 @@ export function parseHeader(bytes: Uint8Array, position = 0): PackHeader | undef
   if (isBlobRef(name)) return { ref: name, size: Number(digits), length }
   return deletedPattern.test(name) ? { ref: undefined, size: Number(digits), length } : undefined
 }
+
+/** Bytes of the header of a record. */
+export function headerLength(ref: BlobRef, size: number): number {
+  return `[${ref} ${size}]`.length
+}

@@ -53,7 +53,13 @@ export function decodeBlobRow(value: string): BlobRow | undefined {
     /^([mdl])(\d+) (\d+) (\d+) (\d+)$/.exec(value) ?? []
   const side = sidesByLetter[letter]
   if (side === undefined) return undefined
-  return { side, pack: Number(pack), offset: Number(offset), size: Number(size), number: Number(number) }
+  return {
+    side,
+    pack: Number(pack),
+    offset: Number(offset),
+    size: Number(size),
+    number: Number(number),
+  }
 }
 
 export function putPackRow(place: PackPlace, row: PackRow): KeyValueOperation {
@@ -109,4 +115,13 @@ export async function readIdentity(rows: KeyValue, random: Random): Promise<stri
   const identity = Buffer.from(random.bytes(8)).toString('hex')
   await rows.batch([{ type: 'put', key: 'i', value: identity }])
   return identity
+}
+
+/** How many packs of a side the index knows: one more than the highest number. */
+export async function countPacks(rows: KeyValue, side: PackSide): Promise<number> {
+  const range = prefixRange(`p${sideLetters[side]}`)
+  for await (const [key] of rows.scan({ ...range, reverse: true, limit: 1 })) {
+    return Number(key.slice(2)) + 1
+  }
+  return 0
 }

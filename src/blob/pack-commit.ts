@@ -1,0 +1,65 @@
+import type { KeyValueOperation } from '../base/key-value.ts'
+import type { CommitOutcome } from './commit-queue.ts'
+import { blobKey, encodeBlobRow, findBlobs, type PackSide } from './pack-index.ts'
+import type { PackState } from './pack-state.ts'
+import type { BlobRef } from './ref.ts'
+import type { Classify, VerifiedBlob } from './store.ts'
+
+/**
+ * Makes a group of blobs durable: the new ones are appended and synced, `meta` and `data` side by side, and only
+ * then indexed and acknowledged. What fails on one side does not concern the other.
+ */
+export async function commitBlobs(
+  state: PackState,
+  classify: Classify,
+  blobs: readonly VerifiedBlob[],
+): Promise<readonly CommitOutcome[]> {
+  const known = await findBlobs(
+    state.rows,
+    blobs.map(blob => blob.ref),
+  )
+  const fresh = blobs.filter((_, at) => known[at] === undefined)
+  const bySide = Map.groupBy(fresh, blob => classify(blob.bytes))
+  const settled = await Promise.allSettled(
+    [...bySide].map(([side, group]) => appendGroup(state, side, group)),
+  )
+  const operations: KeyValueOperation[] = []
+  const failures = new Map<BlobRef, unknown>()
+  let bytes = 0
+  for (const [at, group] of [...bySide.values()].entries()) {
+    const outcome = settled[at]
+    if (outcome?.status === 'fulfilled') {
+      operations.push(...outcome.value)
+      bytes += group.reduce((sum, blob) => sum + blob.bytes.length, 0)
+    } else {
+      for (const { ref } of group) failures.set(ref, outcome?.reason)
+    }
+  }
+  if (operations.length > 0) await state.write([...operations, state.numberRow()], bytes, false)
+  return blobs.map(({ ref }, at) => {
+    if (failures.has(ref)) return { status: 'rejected', reason: failures.get(ref) }
+    return { status: 'fulfilled', value: known[at] === undefined }
+  })
+}
+
+/** Appends to one side, and answers the rows that make it findable. */
+async function appendGroup(
+  state: PackState,
+  side: PackSide,
+  blobs: readonly VerifiedBlob[],
+): Promise<KeyValueOperation[]> {
+  const { pack, offsets, end } = await state.directory(side).append(blobs)
+  const rows = blobs.flatMap(({ ref, bytes }, at): KeyValueOperation[] => {
+    const row = {
+      side,
+      pack,
+      offset: offsets[at] ?? 0,
+      size: bytes.length,
+      number: state.takeNumber(),
+    }
+    const put = { type: 'put', key: blobKey(ref), value: encodeBlobRow(row) } as const
+    return state.isQuarantined(ref) ? [put, state.release(ref)] : [put]
+  })
+  const dead = state.packRow(side, pack)?.dead ?? 0
+  return [...rows, state.setPackRow({ side, pack }, { synced: end, dead })]
+}

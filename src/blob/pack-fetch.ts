@@ -1,0 +1,50 @@
+import { PeerkeepError } from '../base/errors.ts'
+import { type BlobRow, findBlobs } from './pack-index.ts'
+import type { PackState } from './pack-state.ts'
+import { type BlobRef, matchesRef } from './ref.ts'
+
+/**
+ * Reads a blob and holds it against its ref. What does not match is handed to `damaged` and rejected, unless the
+ * blob has moved meanwhile (a compaction): then it is looked up again.
+ */
+export async function readBlob(
+  state: PackState,
+  ref: BlobRef,
+  damaged: (ref: BlobRef) => Promise<void>,
+): Promise<Uint8Array | undefined> {
+  let [row] = await findBlobs(state.rows, [ref])
+  while (row) {
+    const { side, pack, offset, size } = row
+    const bytes = await state.directory(side).read(pack, offset, size)
+    if (bytes?.length === size && matchesRef(ref, bytes)) return bytes
+    const [now] = await findBlobs(state.rows, [ref])
+    if (isSamePlace(row, now)) {
+      await damaged(ref)
+      throw damageError(state, ref, row, bytes === undefined)
+    }
+    row = now
+  }
+  return undefined
+}
+
+function isSamePlace(a: BlobRow, b: BlobRow | undefined): boolean {
+  return a.side === b?.side && a.pack === b.pack && a.offset === b.offset
+}
+
+// oxlint-disable-next-line max-params -- what the message names
+function damageError(
+  state: PackState,
+  ref: BlobRef,
+  row: BlobRow,
+  isMissing: boolean,
+): PeerkeepError {
+  const file = state.directory(row.side).fileOf(row.pack)
+  const what = isMissing
+    ? `its pack ${file} is missing`
+    : `its bytes in ${file} are not what they were`
+  return new PeerkeepError(
+    'BLOB_DAMAGED',
+    `the blob ${ref} is damaged: ${what}. 'peerkeep check --read-data' names what else is.`,
+    { details: { ref, file, offset: row.offset } },
+  )
+}

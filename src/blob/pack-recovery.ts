@@ -1,0 +1,132 @@
+import type { KeyValue, KeyValueOperation } from '../base/key-value.ts'
+import type { Log } from '../base/log.ts'
+import type { PackDirectory } from './pack-directory.ts'
+import {
+  encodeBlobRow,
+  blobKey,
+  type PackRow,
+  type PackSide,
+  putNextNumber,
+  putPackRow,
+  readNextNumber,
+  readPackRow,
+} from './pack-index.ts'
+import { type PackEvent, scanPack } from './pack-scan.ts'
+import { UNINDEXED_VERIFIED_BYTES } from './limits.ts'
+
+/** Rows written at a time while packs are indexed again. */
+const ROWS_PER_BATCH = 2000
+
+export interface RecoveryOptions {
+  readonly side: PackSide
+  readonly packs: PackDirectory
+  readonly rows: KeyValue
+  readonly log: Log
+  /** False for a directory that belongs to somebody else: nothing in it is cut. */
+  readonly mayCut: boolean
+}
+
+/**
+ * Brings the index up to what the packs of one directory hold. Per pack, what lies below the synced length is
+ * taken as indexed; what lies beyond is walked. A record is indexed when its bytes are what it says. What was
+ * acknowledged lies before everything that never was, so only what follows the last good record of the last
+ * pack can be the remains of a write that nobody was promised: that is cut off. Anything else that cannot be
+ * read is damage, and stays as it is.
+ */
+export async function recoverPacks(options: RecoveryOptions): Promise<void> {
+  const { packs, rows, side } = options
+  for (let pack = 0; pack < packs.count(); pack += 1) {
+    const row = await readPackRow(rows, { side, pack })
+    const length = await packs.length(pack)
+    if (length !== undefined && length > (row?.synced ?? 0))
+      await indexPack(options, { pack, length, row })
+  }
+}
+
+interface PackToIndex {
+  readonly pack: number
+  readonly length: number
+  readonly row: PackRow | undefined
+}
+
+async function indexPack(
+  options: RecoveryOptions,
+  { pack, length, row }: PackToIndex,
+): Promise<void> {
+  const { packs, rows, side, log } = options
+  const isLast = pack === packs.count() - 1
+  const writer = rowWriter(rows, { side, pack }, await readNextNumber(rows))
+  let end = row?.synced ?? 0
+  let dead = row?.dead ?? 0
+  await packs.withFile(pack, async file => {
+    if (!file) return
+    for (const stretch of stretches(end, length, isLast)) {
+      for await (const event of scanPack(file, stretch)) {
+        if (event.kind === 'blob') await writer.add(event)
+        if (event.kind === 'deleted') dead += event.end - event.offset
+        if (event.kind !== 'damage') end = event.end
+        else
+          log.warn('a pack is damaged', {
+            pack: packs.fileOf(pack),
+            offset: event.offset,
+            reason: event.reason,
+          })
+      }
+    }
+  })
+  // Some of the blobs just counted were cut off with the end; their rows never were.
+  if (isLast && options.mayCut && end < length) {
+    log.warn('the end of a write that was never acknowledged is cut off', {
+      pack: packs.fileOf(pack),
+      bytes: length - end,
+    })
+    await packs.cut(pack, end)
+  }
+  await writer.finish({ synced: isLast && options.mayCut ? end : length, dead })
+}
+
+/**
+ * How to walk [from, length): with every payload verified, but where so much is unknown that the index must
+ * have been lost, only the end is: a verified walk of all packs would read the whole store.
+ */
+function stretches(
+  from: number,
+  length: number,
+  isLast: boolean,
+): Parameters<typeof scanPack>[1][] {
+  if (from > 0 || (isLast && length <= UNINDEXED_VERIFIED_BYTES)) {
+    return [{ from, until: length, payloads: 'verify' }]
+  }
+  return [{ from, until: length, payloads: 'skip' }]
+}
+
+interface RowWriter {
+  add(event: Extract<PackEvent, { kind: 'blob' }>): Promise<void>
+  finish(row: PackRow): Promise<void>
+}
+
+function rowWriter(
+  rows: KeyValue,
+  place: { side: PackSide; pack: number },
+  firstNumber: number,
+): RowWriter {
+  let number = firstNumber
+  let operations: KeyValueOperation[] = []
+  const flush = async (more: readonly KeyValueOperation[]): Promise<void> => {
+    const batch = operations
+    operations = []
+    const known = await rows.getMany(batch.map(operation => operation.key))
+    // What is indexed already lies elsewhere, or was met twice: the first place stays.
+    const fresh = batch.filter((_, at) => known[at] === undefined)
+    await rows.batch([...fresh, ...more, putNextNumber(number)])
+  }
+  return {
+    async add({ ref, payloadOffset, size }) {
+      const value = encodeBlobRow({ ...place, offset: payloadOffset, size, number })
+      number += 1
+      operations.push({ type: 'put', key: blobKey(ref), value })
+      if (operations.length >= ROWS_PER_BATCH) await flush([])
+    },
+    finish: row => flush([putPackRow(place, row)]),
+  }
+}

@@ -1,0 +1,190 @@
+import { PeerkeepError } from '../base/errors.ts'
+import type { FileLayer } from '../base/files.ts'
+import type { KeyValue } from '../base/key-value.ts'
+import type { Log } from '../base/log.ts'
+import type { Random } from '../base/random.ts'
+import type { CheckedIndex } from './check-source.ts'
+import { openCommitQueue } from './commit-queue.ts'
+import { commitBlobs } from './pack-commit.ts'
+import { openPackDirectory, type PackDirectory, listPacks } from './pack-directory.ts'
+import {
+  countPacks,
+  findBlobs,
+  type PackSide,
+  readIdentity,
+  readPackRow,
+  scanBlobRows,
+} from './pack-index.ts'
+import { readPackLog } from './pack-log.ts'
+import { recoverPacks } from './pack-recovery.ts'
+import { removeBlobs } from './pack-remove.ts'
+import { openPackState, type PackState } from './pack-state.ts'
+import { readBlob } from './pack-fetch.ts'
+import type { BlobRef } from './ref.ts'
+import type { BlobStore, Classify, SchemaLog, SizedRef } from './store.ts'
+
+/**
+ * Blobs in packs on the disk (DESIGN 4): schema and keys in `meta/`, the rest in `data/`, and, where the store's
+ * directory is itself a diskpacked directory of Perkeep's, what lies in that.
+ */
+export interface PackStore extends BlobStore, SchemaLog {
+  /** Blobs that were found damaged and set aside, in order. They count as absent. */
+  quarantined(): AsyncIterable<SizedRef>
+  /** For `checkStore` and `compactPacks`. */
+  readonly directories: readonly PackSideDirectory[]
+  readonly index: CheckedIndex
+  /** Everything that changes packs or rows, one at a time. */
+  readonly state: PackState
+  /** Runs `work` while nothing else writes. */
+  exclusive<Result>(work: () => Promise<Result>): Promise<Result>
+  /** Bytes of all packs, and how many there are. */
+  usage(): Promise<PackUsage>
+}
+
+export interface PackSideDirectory {
+  readonly side: PackSide
+  readonly packs: PackDirectory
+}
+
+export interface PackUsage {
+  readonly packs: number
+  readonly bytes: number
+  readonly deadBytes: number
+}
+
+export interface PackStoreOptions {
+  /** Absolute; made when it is missing. */
+  readonly directory: string
+  readonly files: FileLayer
+  /** The blob index; the store's alone, and closed by whoever opened it, after the store. */
+  readonly rows: KeyValue
+  readonly classify: Classify
+  readonly random: Random
+  readonly log: Log
+  /** Told of each blob that was found damaged and set aside. */
+  readonly onDamaged?: (ref: BlobRef) => void
+}
+
+/** Opens a store and brings its index up to its packs. Rejects with `STORE_DAMAGED`, `IO`, `DISK_FULL`. */
+export async function openPackStore(options: PackStoreOptions): Promise<PackStore> {
+  const directories = await openDirectories(options)
+  const { rows, log } = options
+  for (const { side, packs } of directories) {
+    await recoverPacks({ side, packs, rows, log, mayCut: side !== 'legacy' })
+  }
+  const state = await openPackState(rows, directories)
+  const identity = await readIdentity(rows, options.random)
+  const queue = openCommitQueue(blobs => commitBlobs(state, options.classify, blobs))
+  const damaged = async (ref: BlobRef): Promise<void> => {
+    await queue.exclusive(() => state.setAside(ref))
+    options.onDamaged?.(ref)
+  }
+  let closing: Promise<void> | undefined
+  const close = (): Promise<void> => (closing ??= closeAll())
+  const closeAll = async (): Promise<void> => {
+    await queue.close()
+    await state.sync()
+    for (const { packs } of directories.toReversed()) await packs.close()
+  }
+  const requireOpen = (): void => {
+    if (closing) throw new PeerkeepError('CLOSED', 'the store is closed')
+  }
+  return {
+    async fetch(ref) {
+      requireOpen()
+      return readBlob(state, ref, damaged)
+    },
+    async stat(refs) {
+      requireOpen()
+      return (await findBlobs(rows, refs)).map(row => row?.size)
+    },
+    async *enumerate(after) {
+      requireOpen()
+      for await (const { ref, row } of scanBlobRows(rows, 'b', after)) yield { ref, size: row.size }
+    },
+    add: blob => queue.add(blob),
+    async remove(refs) {
+      requireOpen()
+      await queue.exclusive(() => removeBlobs(state, options.files, refs))
+    },
+    async *readLog(after) {
+      requireOpen()
+      const sides = directories.filter(({ side }) => side !== 'data')
+      yield* readPackLog(
+        { identity, rows, sides, packRow: state.packRow, classify: options.classify },
+        after,
+      )
+    },
+    async *quarantined() {
+      requireOpen()
+      for await (const { ref, row } of scanBlobRows(rows, 'q')) yield { ref, size: row.size }
+    },
+    directories,
+    index: checkedIndex(rows),
+    state,
+    exclusive: work => queue.exclusive(work),
+    usage: () => usageOf(directories, state),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+async function openDirectories(options: PackStoreOptions): Promise<PackSideDirectory[]> {
+  const { files, directory, rows, log } = options
+  const legacy = await listPacks(files, directory)
+  const places: (readonly [PackSide, string])[] = [
+    ...(legacy.length > 0 ? ([['legacy', directory]] as const) : []),
+    ['meta', `${directory}/meta`],
+    ['data', `${directory}/data`],
+  ]
+  let present = 0
+  let known = 0
+  for (const [side, path] of places) {
+    present += (await listPacks(files, path)).length
+    known += await countPacks(rows, side)
+  }
+  if (known > 0 && present === 0) {
+    throw new PeerkeepError(
+      'STORE_DAMAGED',
+      `none of the ${known} packs that were in ${directory} is there. Is its disk mounted? To begin anew, delete the home's index/blobs.`,
+    )
+  }
+  const directories: PackSideDirectory[] = []
+  for (const [side, path] of places) {
+    const packs = await openPackDirectory(
+      { files, directory: path, log },
+      await countPacks(rows, side),
+    )
+    directories.push({ side, packs })
+  }
+  return directories
+}
+
+function checkedIndex(rows: KeyValue): CheckedIndex {
+  return {
+    blobs: refs => findBlobs(rows, refs),
+    async *enumerate() {
+      for await (const { ref, row } of scanBlobRows(rows, 'b')) yield [ref, row] as const
+    },
+    async *enumerateQuarantined() {
+      for await (const { ref, row } of scanBlobRows(rows, 'q')) yield [ref, row] as const
+    },
+    syncedLength: async (side, pack) =>
+      (await readPackRow(rows, { side: side as PackSide, pack }))?.synced,
+  }
+}
+
+async function usageOf(
+  directories: readonly PackSideDirectory[],
+  state: PackState,
+): Promise<PackUsage> {
+  const usage = { packs: 0, bytes: 0, deadBytes: 0 }
+  for (const { side, packs } of directories) {
+    for (let pack = 0; pack < packs.count(); pack += 1) {
+      usage.packs += 1
+      usage.bytes += (await packs.length(pack)) ?? 0
+      usage.deadBytes += state.packRow(side, pack)?.dead ?? 0
+    }
+  }
+  return usage
+}
