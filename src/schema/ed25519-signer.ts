@@ -27,7 +27,6 @@ export function bulkSigner(seed: Uint8Array): Signer {
     x: base64url(getPublicKey(secret)),
   }
   const privateKey = createPrivateKey({ key: jwk, format: 'jwk' })
-  // oxlint-disable-next-line unicorn/no-null -- ed25519 takes no digest name
   return signerOf(secret, message => nodeSign(null, message, privateKey))
 }
 
