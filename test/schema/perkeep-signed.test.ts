@@ -13,7 +13,11 @@ import { splitSigned, verifySigned } from '../../src/schema/signed-blob.ts'
 interface SignedVectors {
   readonly publicKeyRef: string
   readonly keyId: string
-  readonly items: readonly { readonly name: string; readonly ref: string; readonly unsigned: string }[]
+  readonly items: readonly {
+    readonly name: string
+    readonly ref: string
+    readonly unsigned: string
+  }[]
   readonly verifyCases: readonly {
     readonly name: string
     readonly signed: string
@@ -59,11 +63,16 @@ test('no changed byte makes another claim of a blob', async () => {
   const bytes = readFileSync(new URL(`blobs/${vectors.items[3]?.ref}.json`, folder))
   const payload = Buffer.from(splitSigned(bytes)?.payload ?? [])
   await fc.assert(
-    fc.asyncProperty(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), async (at, flip) => {
-      const changed = Buffer.from(bytes)
-      changed[at] = (changed[at] ?? 0) ^ flip
-      if (await isAccepted(changed)) assert.deepEqual(Buffer.from(splitSigned(changed)?.payload ?? []), payload)
-    }),
+    fc.asyncProperty(
+      fc.nat(bytes.length - 1),
+      fc.integer({ min: 1, max: 255 }),
+      async (at, flip) => {
+        const changed = Buffer.from(bytes)
+        changed[at] = (changed[at] ?? 0) ^ flip
+        if (await isAccepted(changed))
+          assert.deepEqual(Buffer.from(splitSigned(changed)?.payload ?? []), payload)
+      },
+    ),
     { numRuns: 1000 },
   )
 })
@@ -92,7 +101,10 @@ test('a damaged key blob is another key or none', () => {
       changed[at] = (changed[at] ?? 0) ^ flip
       const read = readKeyBlob(changed)
       if (read?.keyId !== keyId) return
-      assert.deepEqual(read.verifyKey.export({ format: 'jwk' }), readKeyBlob(keyBlob)?.verifyKey.export({ format: 'jwk' }))
+      assert.deepEqual(
+        read.verifyKey.export({ format: 'jwk' }),
+        readKeyBlob(keyBlob)?.verifyKey.export({ format: 'jwk' }),
+      )
     }),
     { numRuns: 1000 },
   )

@@ -55,18 +55,29 @@ test('what is signed is the canonical text without its last brace, and nothing e
 test('whatever a claim says, it verifies, under its signer only', async () => {
   await fc.assert(
     fc.asyncProperty(texts, texts, async (attribute, value) => {
-      const bytes = makeClaim({ claimType: 'set-attribute', permanode, attribute, value }, signer, date)
+      const bytes = makeClaim(
+        { claimType: 'set-attribute', permanode, attribute, value },
+        signer,
+        date,
+      )
       const parts = splitSigned(bytes) ?? assert.fail('not taken apart')
       assert.equal(parts.signer, signer.keyRef)
       assert.equal(await verifySigned(parts, signer.keyBlob), signer.keyId)
-      await assert.rejects(verifySigned({ ...parts, signer: other.keyRef }, other.keyBlob), isBadClaim)
+      await assert.rejects(
+        verifySigned({ ...parts, signer: other.keyRef }, other.keyBlob),
+        isBadClaim,
+      )
     }),
   )
 })
 
 test('text that imitates a signature does not end the payload early', async () => {
   const value = ',"camliSig":"AAAA"}\n'
-  const bytes = makeClaim({ claimType: 'set-attribute', permanode, attribute: 'a', value }, signer, date)
+  const bytes = makeClaim(
+    { claimType: 'set-attribute', permanode, attribute: 'a', value },
+    signer,
+    date,
+  )
   const parts = splitSigned(bytes) ?? assert.fail('not taken apart')
   assert.match(Buffer.from(parts.payload).toString(), /AAAA/)
   assert.equal(await verifySigned(parts, signer.keyBlob), signer.keyId)
@@ -76,17 +87,21 @@ test('no changed byte makes another claim of a blob', async () => {
   const bytes = makePermanode({ random: new Uint8Array(20) }, signer, date)
   const payload = Buffer.from(splitSigned(bytes)?.payload ?? [])
   await fc.assert(
-    fc.asyncProperty(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), async (at, flip) => {
-      const changed = Uint8Array.from(bytes)
-      changed[at] = (changed[at] ?? 0) ^ flip
-      const parts = splitSigned(changed)
-      if (!parts) return
-      const isValid = await verifySigned(parts, signer.keyBlob).then(
-        () => true,
-        error => !isBadClaim(error),
-      )
-      if (isValid) assert.deepEqual(Buffer.from(parts.payload), payload)
-    }),
+    fc.asyncProperty(
+      fc.nat(bytes.length - 1),
+      fc.integer({ min: 1, max: 255 }),
+      async (at, flip) => {
+        const changed = Uint8Array.from(bytes)
+        changed[at] = (changed[at] ?? 0) ^ flip
+        const parts = splitSigned(changed)
+        if (!parts) return
+        const isValid = await verifySigned(parts, signer.keyBlob).then(
+          () => true,
+          error => !isBadClaim(error),
+        )
+        if (isValid) assert.deepEqual(Buffer.from(parts.payload), payload)
+      },
+    ),
     { numRuns: 1000 },
   )
 })
@@ -101,7 +116,8 @@ test('keys that appear twice, or differ in case only, make no signed blob', () =
 
 test('a key blob other than the one named is refused', async () => {
   const fresh = bulkSigner(new Uint8Array(32).fill(9))
-  const parts = splitSigned(makePermanode({ key: 'k' }, fresh, date)) ?? assert.fail('not taken apart')
+  const parts =
+    splitSigned(makePermanode({ key: 'k' }, fresh, date)) ?? assert.fail('not taken apart')
   await assert.rejects(verifySigned(parts, signer.keyBlob), isBadClaim)
   const data = Buffer.from('no key')
   await assert.rejects(verifySigned({ ...parts, signer: refOf(data) }, data), isBadClaim)
@@ -110,7 +126,8 @@ test('a key blob other than the one named is refused', async () => {
 test('many signers are verified, more than the cache of keys holds', async () => {
   for (let i = 0; i < 300; i += 1) {
     const one = bulkSigner(Buffer.alloc(32, `seed ${i} `))
-    const parts = splitSigned(makePermanode({ key: 'k' }, one, date)) ?? assert.fail('not taken apart')
+    const parts =
+      splitSigned(makePermanode({ key: 'k' }, one, date)) ?? assert.fail('not taken apart')
     assert.equal(await verifySigned(parts, one.keyBlob), one.keyId)
   }
 })
@@ -133,24 +150,39 @@ test('key blobs are read back, in one encoding only', () => {
       assert.equal(readKeyBlob(blob)?.keyId, ed25519KeyId(publicKey))
       blob[at] = (blob[at] ?? 0) ^ flip
       assert.notEqual(readKeyBlob(blob)?.keyId, ed25519KeyId(publicKey))
-      assert.equal(readKeyBlob(Buffer.concat([ed25519KeyBlob(publicKey), Buffer.from('\n')])), undefined)
+      assert.equal(
+        readKeyBlob(Buffer.concat([ed25519KeyBlob(publicKey), Buffer.from('\n')])),
+        undefined,
+      )
     }),
   )
 })
 
 test('signatures are read back, in one encoding only', () => {
   fc.assert(
-    fc.property(bytes32, bytes64, fc.nat(), fc.base64String({ minLength: 4, maxLength: 4 }), (key, signature, place, piece) => {
-      const text = writeSshSignature(key, signature)
-      assert.deepEqual(readSshSignature(text), { publicKey: key, signature })
-      const at = place % text.length
-      const changed = text.slice(0, at) + piece + text.slice(at + piece.length)
-      const read = readSshSignature(changed)
-      if (changed !== text) assert.notDeepEqual(read, { publicKey: key, signature })
-      for (const variant of [`${text}=`, `${text}\n`, ` ${text}`, text.replaceAll('=', ''), text.replace(/.$/, ' ')]) {
-        if (variant !== text) assert.equal(readSshSignature(variant), undefined)
-      }
-    }),
+    fc.property(
+      bytes32,
+      bytes64,
+      fc.nat(),
+      fc.base64String({ minLength: 4, maxLength: 4 }),
+      (key, signature, place, piece) => {
+        const text = writeSshSignature(key, signature)
+        assert.deepEqual(readSshSignature(text), { publicKey: key, signature })
+        const at = place % text.length
+        const changed = text.slice(0, at) + piece + text.slice(at + piece.length)
+        const read = readSshSignature(changed)
+        if (changed !== text) assert.notDeepEqual(read, { publicKey: key, signature })
+        for (const variant of [
+          `${text}=`,
+          `${text}\n`,
+          ` ${text}`,
+          text.replaceAll('=', ''),
+          text.replace(/.$/, ' '),
+        ]) {
+          if (variant !== text) assert.equal(readSshSignature(variant), undefined)
+        }
+      },
+    ),
   )
 })
 
@@ -159,7 +191,8 @@ const hasSshKeygen = spawnSync('ssh-keygen', ['-?']).error === undefined
 test('ssh-keygen verifies what we sign', { skip: !hasSshKeygen }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'peerkeep-ssh-'))
   try {
-    const parts = splitSigned(makePermanode({ key: 'k' }, signer, date)) ?? assert.fail('not taken apart')
+    const parts =
+      splitSigned(makePermanode({ key: 'k' }, signer, date)) ?? assert.fail('not taken apart')
     const lines = parts.signature.match(/.{1,70}/g)?.join('\n')
     const armor = `-----BEGIN SSH SIGNATURE-----\n${lines}\n-----END SSH SIGNATURE-----\n`
     await writeFile(join(folder, 'signature'), armor)
