@@ -123,6 +123,42 @@ test('a key blob other than the one named is refused', async () => {
   await assert.rejects(verifySigned({ ...parts, signer: refOf(data) }, data), isBadClaim)
 })
 
+test('a wrong key blob given once does not stand for the named one later', async () => {
+  const fresh = bulkSigner(new Uint8Array(32).fill(10))
+  const forged = Buffer.from(makePermanode({ key: 'k' }, { ...signer, keyRef: fresh.keyRef }, date))
+  const parts = splitSigned(forged) ?? assert.fail('not taken apart')
+  await assert.rejects(verifySigned(parts, signer.keyBlob), isBadClaim)
+  const real =
+    splitSigned(makePermanode({ key: 'k' }, fresh, date)) ?? assert.fail('not taken apart')
+  assert.equal(await verifySigned(real, fresh.keyBlob), fresh.keyId)
+})
+
+test('a signature that names another key than the claim is refused', async () => {
+  const parts =
+    splitSigned(makePermanode({ key: 'k' }, signer, date)) ?? assert.fail('not taken apart')
+  const { signature } = readSshSignature(parts.signature) ?? assert.fail('not read')
+  const otherKey = readKeyBlob(other.keyBlob)?.publicKey ?? assert.fail('not read')
+  const renamed = { ...parts, signature: writeSshSignature(otherKey, signature) }
+  await assert.rejects(verifySigned(renamed, signer.keyBlob), isBadClaim)
+})
+
+test('the last signature counts, and signs the ones before it', async () => {
+  const once = Buffer.from(makePermanode({ key: 'k' }, signer, date)).subarray(0, -2)
+  const payload = Buffer.from(once.toString().replace('"camliSig"', '"camliSig":"x","camliNote"'))
+  const twice = Buffer.from(`${payload.toString()},"camliSig":"${signer.sign(payload)}"}`)
+  const parts = splitSigned(twice) ?? assert.fail('not taken apart')
+  assert.deepEqual(Buffer.from(parts.payload), payload)
+  assert.equal(await verifySigned(parts, signer.keyBlob), signer.keyId)
+})
+
+test('signed text without the mark of schema is no signed blob', () => {
+  const payload = `{"camliSigner": "${signer.keyRef}"`
+  assert.equal(
+    splitSigned(Buffer.from(`${payload},"camliSig":"${signer.sign(Buffer.from(payload))}"}`)),
+    undefined,
+  )
+})
+
 test('many signers are verified, more than the cache of keys holds', async () => {
   for (let i = 0; i < 300; i += 1) {
     const one = bulkSigner(Buffer.alloc(32, `seed ${i} `))
