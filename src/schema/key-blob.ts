@@ -1,7 +1,7 @@
 import { createPublicKey, hash } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 
-import { readFirstPacket, readMpi } from './openpgp-packet.ts'
+import { readFirstPacket, readMpi, readNumber } from './openpgp-packet.ts'
 import type { KeyId } from './signer.ts'
 import { SSH_ED25519, sshPublicKey } from './ssh-wire.ts'
 
@@ -102,10 +102,12 @@ function unarmor(text: string): Uint8Array {
 }
 
 function rsaKey(modulus: Uint8Array, exponent: Uint8Array): KeyObject | undefined {
-  const isSized = modulus.length >= RSA_BYTES_MIN && modulus.length <= RSA_BYTES_MAX
-  if (!isSized || exponent.length === 0 || exponent.length > RSA_EXPONENT_MAX) return undefined
-  // Even numbers are no RSA modulus and no exponent.
-  if (((modulus.at(-1) ?? 0) & (exponent.at(-1) ?? 0) & 1) === 0) return undefined
+  const isSized =
+    modulus.length >= RSA_BYTES_MIN && modulus.length <= RSA_BYTES_MAX && modulus[0] !== 0
+  if (!isSized || exponent.length > RSA_EXPONENT_MAX) return undefined
+  const power = readNumber(exponent, 0, exponent.length) ?? 0
+  // With an exponent of 1 anyone signs; even numbers are no modulus and no exponent.
+  if (power < 3 || (power & (modulus.at(-1) ?? 0) & 1) === 0) return undefined
   const [n, e] = [modulus, exponent].map(number => Buffer.from(number).toString('base64url'))
   return createPublicKey({ key: { kty: 'RSA', n: n ?? '', e: e ?? '' }, format: 'jwk' })
 }

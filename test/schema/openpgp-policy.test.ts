@@ -83,6 +83,10 @@ test('keys that are not plain RSA keys of a sound size are none', () => {
     'a secret key packet': keyBlobOf(body, 5),
     'version 3': keyBlobOf(Buffer.concat([Buffer.from([3]), body.subarray(1)])),
     'a short modulus': keyBlobOf(keyBody(modulus.subarray(-127), exponent)),
+    'a short modulus behind zeros': keyBlobOf(
+      keyBody(Buffer.concat([Buffer.alloc(99), modulus.subarray(-29)]), exponent),
+    ),
+    'an exponent of 1': keyBlobOf(keyBody(modulus, Buffer.from([1]))),
     'a long modulus': keyBlobOf(keyBody(Buffer.alloc(1025, 0xff), exponent)),
     'an even modulus': keyBlobOf(
       keyBody(Buffer.concat([modulus.subarray(0, -1), Buffer.from([2])]), exponent),
