@@ -20,9 +20,13 @@ export function ed25519Signer(seed: Uint8Array): Signer {
 /** Signs many claims: the same signatures, made by node:crypto in a fraction of the time. */
 export function bulkSigner(seed: Uint8Array): Signer {
   const secret = copyOfSeed(seed)
-  const jwk = { kty: 'OKP', crv: 'Ed25519', d: base64url(secret), x: base64url(getPublicKey(secret)) }
+  const jwk = {
+    kty: 'OKP',
+    crv: 'Ed25519',
+    d: base64url(secret),
+    x: base64url(getPublicKey(secret)),
+  }
   const privateKey = createPrivateKey({ key: jwk, format: 'jwk' })
-  // oxlint-disable-next-line unicorn/no-null -- ed25519 takes no digest name
   return signerOf(secret, message => nodeSign(null, message, privateKey))
 }
 
@@ -39,7 +43,8 @@ function signerOf(seed: Uint8Array, sign: (message: Uint8Array) => Uint8Array): 
 
 /** A copy, so that wiping or reusing the caller's bytes does not change the key. */
 function copyOfSeed(seed: Uint8Array): Uint8Array {
-  if (seed.length !== SEED_SIZE) throw new TypeError(`an ed25519 seed has ${SEED_SIZE} bytes, not ${seed.length}`)
+  if (seed.length !== SEED_SIZE)
+    throw new TypeError(`an ed25519 seed has ${SEED_SIZE} bytes, not ${seed.length}`)
   return Uint8Array.from(seed)
 }
 

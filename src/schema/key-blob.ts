@@ -1,7 +1,7 @@
 import { createPublicKey, hash } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 
-import { readFirstPacket, readMpi } from './openpgp-packet.ts'
+import { readFirstPacket, readMpi, readNumber } from './openpgp-packet.ts'
 import type { KeyId } from './signer.ts'
 import { SSH_ED25519, sshPublicKey } from './ssh-wire.ts'
 
@@ -34,8 +34,11 @@ const RSA_EXPONENT_MAX = 3
 
 /** The blob of an ed25519 public key, as `ssh-keygen` writes it but without a comment. */
 export function ed25519KeyBlob(publicKey: Uint8Array): Uint8Array {
-  if (publicKey.length !== ED25519_SIZE) throw new TypeError(`an ed25519 key has ${ED25519_SIZE} bytes`)
-  return Buffer.from(`${ED25519_PREFIX}${Buffer.from(sshPublicKey(publicKey)).toString('base64')}\n`)
+  if (publicKey.length !== ED25519_SIZE)
+    throw new TypeError(`an ed25519 key has ${ED25519_SIZE} bytes`)
+  return Buffer.from(
+    `${ED25519_PREFIX}${Buffer.from(sshPublicKey(publicKey)).toString('base64')}\n`,
+  )
 }
 
 /** The identity of an ed25519 key. */
@@ -47,7 +50,10 @@ export function ed25519KeyId(publicKey: Uint8Array): KeyId {
 export function isKeyBlob(bytes: Uint8Array): boolean {
   if (bytes.length > OPENPGP_BLOB_MAX) return false
   const start = Buffer.from(bytes.subarray(0, ARMOR_BEGIN.length)).toString('latin1')
-  return start === ARMOR_BEGIN || (bytes.length === ED25519_BLOB_SIZE && start.startsWith(ED25519_PREFIX))
+  return (
+    start === ARMOR_BEGIN ||
+    (bytes.length === ED25519_BLOB_SIZE && start.startsWith(ED25519_PREFIX))
+  )
 }
 
 /** Reads a key blob: our ed25519 form in its one encoding, or Perkeep's armored RSA key; else undefined. */
@@ -60,11 +66,18 @@ export function readKeyBlob(bytes: Uint8Array): VerifyKey | undefined {
 function readEd25519(text: string, bytes: Uint8Array): VerifyKey | undefined {
   const wire = Buffer.from(text.slice(ED25519_PREFIX.length), 'base64')
   const publicKey = new Uint8Array(wire.subarray(-ED25519_SIZE))
-  if (publicKey.length !== ED25519_SIZE || !ed25519KeyBlob(publicKey).every((byte, i) => byte === bytes[i])) {
+  if (
+    publicKey.length !== ED25519_SIZE ||
+    !ed25519KeyBlob(publicKey).every((byte, i) => byte === bytes[i])
+  ) {
     return undefined
   }
   const jwk = { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(publicKey).toString('base64url') }
-  return { keyId: ed25519KeyId(publicKey), verifyKey: createPublicKey({ key: jwk, format: 'jwk' }), publicKey }
+  return {
+    keyId: ed25519KeyId(publicKey),
+    verifyKey: createPublicKey({ key: jwk, format: 'jwk' }),
+    publicKey,
+  }
 }
 
 function readOpenPgp(text: string): VerifyKey | undefined {
@@ -89,10 +102,12 @@ function unarmor(text: string): Uint8Array {
 }
 
 function rsaKey(modulus: Uint8Array, exponent: Uint8Array): KeyObject | undefined {
-  const isSized = modulus.length >= RSA_BYTES_MIN && modulus.length <= RSA_BYTES_MAX
-  if (!isSized || exponent.length === 0 || exponent.length > RSA_EXPONENT_MAX) return undefined
-  // Even numbers are no RSA modulus and no exponent.
-  if (((modulus.at(-1) ?? 0) & (exponent.at(-1) ?? 0) & 1) === 0) return undefined
+  const isSized =
+    modulus.length >= RSA_BYTES_MIN && modulus.length <= RSA_BYTES_MAX && modulus[0] !== 0
+  if (!isSized || exponent.length > RSA_EXPONENT_MAX) return undefined
+  const power = readNumber(exponent, 0, exponent.length) ?? 0
+  // With an exponent of 1 anyone signs; even numbers are no modulus and no exponent.
+  if (power < 3 || (power & (modulus.at(-1) ?? 0) & 1) === 0) return undefined
   const [n, e] = [modulus, exponent].map(number => Buffer.from(number).toString('base64url'))
   return createPublicKey({ key: { kty: 'RSA', n: n ?? '', e: e ?? '' }, format: 'jwk' })
 }

@@ -27,7 +27,10 @@ export function readNumber(bytes: Uint8Array, at: number, size: number): number 
 }
 
 /** The bytes of the multiprecision integer at `at`, and where it ends. */
-export function readMpi(bytes: Uint8Array, at: number): { value: Uint8Array; end: number } | undefined {
+export function readMpi(
+  bytes: Uint8Array,
+  at: number,
+): { value: Uint8Array; end: number } | undefined {
   const bits = readNumber(bytes, at, 2)
   if (bits === undefined) return undefined
   const end = at + 2 + Math.ceil(bits / 8)

@@ -49,14 +49,17 @@ export async function verifyOpenPgp(
   if (!number || digest.readUInt16BE(0) !== signature.digestStart) return false
   const padding = constants.RSA_PKCS1_PADDING
   return new Promise(resolve => {
-    verify(signature.hashName, signed, { key, padding }, number, (error, isValid) => resolve(!error && isValid))
+    verify(signature.hashName, signed, { key, padding }, number, (error, isValid) =>
+      resolve(!error && isValid),
+    )
   })
 }
 
 function readBody(body: Uint8Array): OpenPgpSignature | undefined {
   const hashName = hashNameOf(body[3])
   const hashedSize = readNumber(body, 4, 2)
-  if (body[0] !== VERSION || body[1] !== BINARY_TYPE || !RSA_ALGORITHMS.includes(body[2])) return undefined
+  if (body[0] !== VERSION || body[1] !== BINARY_TYPE || !RSA_ALGORITHMS.includes(body[2]))
+    return undefined
   if (!hashName || hashedSize === undefined) return undefined
   const hashedEnd = 6 + hashedSize
   if (hashedEnd > body.length || !areSubpacketsFine(body.subarray(6, hashedEnd))) return undefined
@@ -65,7 +68,12 @@ function readBody(body: Uint8Array): OpenPgpSignature | undefined {
   const digestStart = readNumber(body, digestAt, 2)
   const mpi = readMpi(body, digestAt + 2)
   if (digestStart === undefined || mpi?.end !== body.length) return undefined
-  return { hashName, trailer: trailerOf(body.subarray(0, hashedEnd)), digestStart, number: mpi.value }
+  return {
+    hashName,
+    trailer: trailerOf(body.subarray(0, hashedEnd)),
+    digestStart,
+    number: mpi.value,
+  }
 }
 
 function hashNameOf(id: number | undefined): 'sha1' | 'sha256' | undefined {
@@ -82,7 +90,7 @@ function trailerOf(hashed: Uint8Array): Uint8Array {
 /** Whole, with a creation time, and nothing critical that is not understood: what Go's OpenPGP asks for. */
 function areSubpacketsFine(area: Uint8Array): boolean {
   let hasTime = false
-  for (let at = 0; at < area.length; ) {
+  for (let at = 0; at < area.length;) {
     const head = subpacketHead(area, at)
     if (!head || head.size === 0 || head.at + head.size > area.length) return false
     const first = area[head.at] ?? 0

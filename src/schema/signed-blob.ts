@@ -36,11 +36,15 @@ const TAIL_PATTERN = /^([A-Za-z0-9+/=]+)"[ \t\r\n]*\}[ \t\r\n]*$/
 
 /** The bytes of a signed blob (PROTOCOL 7.1). `blob.signer` must be the signer's key. */
 export function signSchema(blob: SignedSchema, signer: Signer): Uint8Array {
-  if (blob.signer !== signer.keyRef) throw new TypeError(`the blob names ${blob.signer} as its signer, not ${signer.keyRef}`)
+  if (blob.signer !== signer.keyRef)
+    throw new TypeError(`the blob names ${blob.signer} as its signer, not ${signer.keyRef}`)
   const payload = writeSchema(blob).subarray(0, -1)
   const signed = Buffer.concat([payload, Buffer.from(`${SEPARATOR}${signer.sign(payload)}"}\n`)])
   if (signed.length > SCHEMA_SIZE_MAX) {
-    throw new PeerkeepError('BLOB_TOO_LARGE', `A ${blob.type} of ${signed.length} bytes is over the limit of ${SCHEMA_SIZE_MAX}.`)
+    throw new PeerkeepError(
+      'BLOB_TOO_LARGE',
+      `A ${blob.type} of ${signed.length} bytes is over the limit of ${SCHEMA_SIZE_MAX}.`,
+    )
   }
   return signed
 }
@@ -80,7 +84,8 @@ function signerOf(payload: Uint8Array): BlobRef | undefined {
   if (!isShallow || hasTwinKeys) return undefined
   try {
     const fields: unknown = JSON.parse(text)
-    if (typeof fields !== 'object' || fields === null || !Object.hasOwn(fields, 'camliVersion')) return undefined
+    if (typeof fields !== 'object' || fields === null || !Object.hasOwn(fields, 'camliVersion'))
+      return undefined
     return 'camliSigner' in fields && isBlobRef(fields.camliSigner) ? fields.camliSigner : undefined
   } catch {
     return undefined
@@ -108,7 +113,11 @@ async function isSignatureOf(parts: SignedParts, key: VerifyKey): Promise<boolea
   return signature !== undefined && verifyOpenPgp(parts.payload, signature, key.verifyKey)
 }
 
-async function isSshSignatureOf(parts: SignedParts, key: KeyObject, publicKey: Uint8Array): Promise<boolean> {
+async function isSshSignatureOf(
+  parts: SignedParts,
+  key: KeyObject,
+  publicKey: Uint8Array,
+): Promise<boolean> {
   const read = readSshSignature(parts.signature)
   if (!read || Buffer.compare(read.publicKey, publicKey) !== 0) return false
   const message = sshSignedBytes(parts.payload)

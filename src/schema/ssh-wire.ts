@@ -13,4 +13,3 @@ export function sshString(content: string | Uint8Array): Uint8Array {
 export function sshPublicKey(publicKey: Uint8Array): Uint8Array {
   return Buffer.concat([sshString(SSH_ED25519), sshString(publicKey)])
 }
-

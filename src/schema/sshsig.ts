@@ -16,7 +16,12 @@ const NAMESPACE = 'peerkeep'
 const HASH_NAME = 'sha512'
 const PUBLIC_KEY_SIZE = 32
 const SIGNATURE_SIZE = 64
-const PUBLIC_KEY_AT = MAGIC.length + VERSION.length + 4 + sshPublicKey(new Uint8Array(PUBLIC_KEY_SIZE)).length - PUBLIC_KEY_SIZE
+const PUBLIC_KEY_AT =
+  MAGIC.length +
+  VERSION.length +
+  4 +
+  sshPublicKey(new Uint8Array(PUBLIC_KEY_SIZE)).length -
+  PUBLIC_KEY_SIZE
 
 /** The bytes that ed25519 signs for `payload`; their prefix keeps them apart from all else a key signs. */
 export function sshSignedBytes(payload: Uint8Array): Uint8Array {
@@ -40,7 +45,10 @@ export function readSshSignature(text: string): SshSignature | undefined {
   return writeSshSignature(publicKey, signature) === text ? { publicKey, signature } : undefined
 }
 
-const TEXT_SIZE = writeSshSignature(new Uint8Array(PUBLIC_KEY_SIZE), new Uint8Array(SIGNATURE_SIZE)).length
+const TEXT_SIZE = writeSshSignature(
+  new Uint8Array(PUBLIC_KEY_SIZE),
+  new Uint8Array(SIGNATURE_SIZE),
+).length
 
 /** Namespace, reserved, hash algorithm: the same in the signature and under it. */
 function fixedFields(): Uint8Array[] {

@@ -10,7 +10,8 @@ const WORD_COUNT = 24
 
 /** The 24 words (BIP39, English) that stand for 32 bytes of entropy, one blank between them. */
 export function wordsOf(entropy: Uint8Array): string {
-  if (entropy.length !== ENTROPY_SIZE) throw new TypeError(`24 words hold ${ENTROPY_SIZE} bytes, not ${entropy.length}`)
+  if (entropy.length !== ENTROPY_SIZE)
+    throw new TypeError(`24 words hold ${ENTROPY_SIZE} bytes, not ${entropy.length}`)
   return entropyToMnemonic(entropy, wordlist)
 }
 
@@ -22,12 +23,15 @@ export function readWords(text: string): Uint8Array {
   const words = splitWords(text)
   const bad = words.findIndex(word => !wordlist.includes(word))
   if (bad !== -1) throw badWords(`word ${bad + 1} is not in the word list; look at its spelling`)
-  if (words.length !== WORD_COUNT) throw badWords(`there should be ${WORD_COUNT} words, but there are ${words.length}`)
+  if (words.length !== WORD_COUNT)
+    throw badWords(`there should be ${WORD_COUNT} words, but there are ${words.length}`)
   try {
     return mnemonicToEntropy(words.join(' '), wordlist)
   } catch {
     // The library's error is dropped on purpose: it may quote the words.
-    throw badWords('each word is in the list, but they do not fit together; look for a wrong word or a wrong order')
+    throw badWords(
+      'each word is in the list, but they do not fit together; look for a wrong word or a wrong order',
+    )
   }
 }
 
