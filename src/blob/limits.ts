@@ -54,3 +54,15 @@ export const checkRowsPerLookup = 500
 
 /** Damages and records without a row that a check keeps in mind: some megabytes of them. */
 export const checkPendingMax = 10_000
+
+/** Dead share from which a pack is compacted: at most twice its dead bytes are copied for them. */
+export const compactDeadShareMin = 1 / 3
+
+/** Dead bytes below which a pack is left alone: a few syncs cost more than they are worth. */
+export const compactDeadBytesMin = 4 * 1024 * 1024
+
+/** Bytes copied with one sync by a compaction: a blob of the largest size, or many small ones. */
+export const compactBatchBytes = 16 * 1024 * 1024
+
+/** Records copied with one sync: one write of rows to the index. */
+export const compactBatchRecords = 2000
