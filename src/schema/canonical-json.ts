@@ -15,10 +15,20 @@ function writeValue(value: JsonValue, indent: string): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value)
   const inner = `${indent}  `
   if (Array.isArray(value)) {
-    return bracket('[', (value as readonly JsonValue[]).map(item => writeValue(item, inner)), ']', indent)
+    return bracket(
+      '[',
+      (value as readonly JsonValue[]).map(item => writeValue(item, inner)),
+      ']',
+      indent,
+    )
   }
   const entries = Object.entries(value as JsonObject).sort(([a], [b]) => compareUtf8(a, b))
-  return bracket('{', entries.map(([key, item]) => `${quote(key)}: ${writeValue(item, inner)}`), '}', indent)
+  return bracket(
+    '{',
+    entries.map(([key, item]) => `${quote(key)}: ${writeValue(item, inner)}`),
+    '}',
+    indent,
+  )
 }
 
 // oxlint-disable-next-line max-params -- the four parts of a bracketed list

@@ -33,7 +33,9 @@ export function nextCut(bytes: Uint8Array, position: number): Cut | undefined {
   if (bytes.length === 0) return undefined
   if (position < FIRST_CHUNK) {
     const length = FIRST_CHUNK - position
-    return bytes.length < length ? { length: bytes.length, weight: 0 } : { length, weight: WEIGHT_FIRST_CHUNK }
+    return bytes.length < length
+      ? { length: bytes.length, weight: 0 }
+      : { length, weight: WEIGHT_FIRST_CHUNK }
   }
   const end = Math.min(bytes.length, CHUNK_MAX - 1)
   const found = end > CHUNK_MIN ? rollToCut(bytes, end) : undefined

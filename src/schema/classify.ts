@@ -1,7 +1,9 @@
 import type { BlobKind } from '../blob/store.ts'
 import { parseSchema } from './parse-schema.ts'
 
-const keyHeads = ['ssh-ed25519 ', '-----BEGIN PGP PUBLIC KEY BLOCK-----'].map(head => Buffer.from(head))
+const keyHeads = ['ssh-ed25519 ', '-----BEGIN PGP PUBLIC KEY BLOCK-----'].map(head =>
+  Buffer.from(head),
+)
 
 /** Longest public key blob that counts as one, in bytes: Perkeep's reading limit (PROTOCOL 7.3). */
 const KEY_BLOB_MAX = 256 * 1024

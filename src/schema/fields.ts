@@ -3,7 +3,15 @@ import type { JsonObject, JsonValue } from '../base/json.ts'
 /** The values of a JSON object by key. */
 export type Fields = ReadonlyMap<string, JsonValue>
 
-/** The same by key in lower case, for the types whose readers ignore case: of several the last one counts. */
-export function lowerCaseKeys(object: JsonObject): Fields {
-  return new Map(Object.entries(object).map(([key, value]) => [key.toLowerCase(), value]))
+/** The same by folded key, for the types whose readers ignore case: of several the last one counts. */
+export function foldedKeys(object: JsonObject): Fields {
+  return new Map(Object.entries(object).map(([key, value]) => [foldKey(key), value]))
+}
+
+/**
+ * A key as Go's reader compares it, for which the long s (U+017F) is an s and the Kelvin sign a k. Of these two
+ * toLowerCase knows the second only.
+ */
+export function foldKey(key: string): string {
+  return key.toLowerCase().replaceAll('\u017f', 's')
 }

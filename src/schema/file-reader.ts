@@ -82,5 +82,7 @@ async function fetchSlice(fetch: FetchBlob, { ref, begin, size }: Slice): Promis
 }
 
 function tooShort(ref: BlobRef): PeerkeepError {
-  return new PeerkeepError('BAD_SCHEMA', `a file wants more of ${ref} than it holds`, { details: { ref } })
+  return new PeerkeepError('BAD_SCHEMA', `a file wants more of ${ref} than it holds`, {
+    details: { ref },
+  })
 }

@@ -1,10 +1,11 @@
+import { foldKey } from './fields.ts'
 import { JSON_DEPTH_MAX } from './limits.ts'
 
 /** What a scan over JSON text found before it is handed to JSON.parse. */
 export interface JsonShape {
   /** False when brackets nest deeper than the limit. */
   readonly isShallow: boolean
-  /** True when one object has two keys that are equal, or differ in case only. */
+  /** True when one object has two keys that are equal, or that Go's reader takes for equal. */
   readonly hasTwinKeys: boolean
 }
 
@@ -13,21 +14,22 @@ export interface JsonShape {
  * JSON.parse would silently merge. The text may be malformed; JSON.parse says that.
  */
 export function scanJson(text: string): JsonShape {
-  const objects: (Set<string> | undefined)[] = []
+  const objects: (Set<string> | 'no key yet' | 'array')[] = []
   let hasTwinKeys = false
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at)
     if (code === 0x22) {
       const end = endOfString(text, at)
       const keys = objects.at(-1)
-      if (keys && isKey(text, end)) {
-        const key = foldKey(text.slice(at, end))
-        if (keys.has(key)) hasTwinKeys = true
-        keys.add(key)
+      if (!hasTwinKeys && keys !== undefined && keys !== 'array' && isKey(text, end)) {
+        const key = foldKey(unquote(text.slice(at, end)))
+        if (keys === 'no key yet') objects[objects.length - 1] = new Set([key])
+        else if (keys.has(key)) hasTwinKeys = true
+        else keys.add(key)
       }
       at = end - 1
     } else if (code === 0x7b || code === 0x5b) {
-      objects.push(code === 0x7b ? new Set() : undefined)
+      objects.push(code === 0x7b ? 'no key yet' : 'array')
       if (objects.length > JSON_DEPTH_MAX) return { isShallow: false, hasTwinKeys }
     } else if (code === 0x7d || code === 0x5d) {
       objects.pop()
@@ -47,13 +49,18 @@ function endOfString(text: string, at: number): number {
 
 function isKey(text: string, end: number): boolean {
   let at = end
-  while (at < text.length && /\s/.test(text.charAt(at))) at += 1
+  while (isBlank(text.charCodeAt(at))) at += 1
   return text.charCodeAt(at) === 0x3a
 }
 
-function foldKey(quoted: string): string {
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
+}
+
+function unquote(quoted: string): string {
+  if (!quoted.includes('\\')) return quoted.slice(1, -1)
   try {
-    return String(JSON.parse(quoted)).toLowerCase()
+    return String(JSON.parse(quoted))
   } catch {
     return quoted
   }

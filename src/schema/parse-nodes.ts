@@ -1,12 +1,19 @@
-import type { JsonObject, JsonValue } from '../base/json.ts'
-import { type BlobRef, isBlobRef } from '../blob/ref.ts'
-import { type Fields, lowerCaseKeys } from './fields.ts'
+import type { JsonValue } from '../base/json.ts'
+import type { BlobRef } from '../blob/ref.ts'
+import { type Fields, foldedKeys } from './fields.ts'
+import {
+  neededObject,
+  neededRef,
+  optionalCount,
+  optionalList,
+  optionalRef,
+  optionalText,
+  orUndefined,
+  WrongType,
+} from './json-values.ts'
 import { bytesOfJson } from './name-bytes.ts'
 import type { BytesSchema, FileSchema, NodeFields, Part, SchemaBlob } from './schema-blob.ts'
 import { parseTime } from './time.ts'
-
-/** Thrown inside this file for a known key of a wrong type; outside, such a blob is no schema. */
-class WrongType extends Error {}
 
 /** Reads `file` and `bytes`; undefined for a key of a wrong type. */
 export function readPartsSchema(
@@ -14,7 +21,7 @@ export function readPartsSchema(
   fields: Fields,
 ): FileSchema | BytesSchema | undefined {
   return orUndefined(() => {
-    const parts = list(fields.get('parts') ?? []).map(readPart)
+    const parts = readParts(fields)
     return type === 'file' ? { type, ...readNodeFields(fields), parts } : { type, parts }
   })
 }
@@ -27,11 +34,19 @@ export function readNodeSchema(
   return orUndefined(() => {
     switch (type) {
       case 'directory':
-        return { type, ...readNodeFields(fields), entries: ref(fields.get('entries')) }
+        return { type, ...readNodeFields(fields), entries: neededRef(fields.get('entries')) }
       case 'static-set':
-        return { type, members: refs(fields.get('members')), mergeSets: refs(fields.get('mergesets')) }
+        return {
+          type,
+          members: refs(fields.get('members')),
+          mergeSets: refs(fields.get('mergesets')),
+        }
       case 'symlink':
-        return { type, ...readNodeFields(fields), target: bytes(fields, 'symlinktarget') ?? Buffer.alloc(0) }
+        return {
+          type,
+          ...readNodeFields(fields),
+          target: bytes(fields, 'symlinktarget') ?? Buffer.alloc(0),
+        }
       case 'fifo':
       case 'socket':
         return { type, ...readNodeFields(fields) }
@@ -39,86 +54,66 @@ export function readNodeSchema(
   })
 }
 
-function orUndefined<Value>(read: () => Value): Value | undefined {
-  try {
-    return read()
-  } catch (error) {
-    if (error instanceof WrongType) return undefined
-    throw error
-  }
-}
-
 function readNodeFields(fields: Fields): NodeFields {
   return {
     name: bytes(fields, 'filename'),
     permission: octal(fields.get('unixpermission'), 0o777),
     specialMode: octal(fields.get('peerkeepmode'), 0o7000),
-    ownerId: count(fields.get('unixownerid')),
-    groupId: count(fields.get('unixgroupid')),
-    owner: text(fields.get('unixowner')),
-    group: text(fields.get('unixgroup')),
+    ownerId: owner(fields.get('unixownerid')),
+    groupId: owner(fields.get('unixgroupid')),
+    owner: optionalText(fields.get('unixowner')),
+    group: optionalText(fields.get('unixgroup')),
     mtime: time(fields.get('unixmtime')),
     ctime: time(fields.get('unixctime')),
     hardlink: optionalBytes(fields.get('peerkeephardlink')),
   }
 }
 
+/** Parts whose sizes add up to no safe integer make it no schema: nobody has such a file. */
+function readParts(fields: Fields): Part[] {
+  const parts = (optionalList(fields.get('parts')) ?? []).map(readPart)
+  const size = parts.reduce((sum, part) => sum + part.size, 0)
+  if (!Number.isSafeInteger(size)) throw new WrongType()
+  return parts
+}
+
 function readPart(value: JsonValue): Part {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new WrongType()
-  const fields = lowerCaseKeys(value as JsonObject)
-  const size = count(fields.get('size')) ?? 0
+  const fields = foldedKeys(neededObject(value))
+  const size = optionalCount(fields.get('size')) ?? 0
   const blobRef = optionalRef(fields.get('blobref'))
   const bytesRef = optionalRef(fields.get('bytesref'))
   if (blobRef !== undefined && bytesRef !== undefined) throw new WrongType()
-  return { size, blobRef, bytesRef, offset: count(fields.get('offset')) }
+  return { size, blobRef, bytesRef, offset: optionalCount(fields.get('offset')) }
 }
 
-function list(value: JsonValue): readonly JsonValue[] {
-  if (!Array.isArray(value)) throw new WrongType()
-  return value as readonly JsonValue[]
+function refs(value: JsonValue | undefined): BlobRef[] | undefined {
+  return optionalList(value)?.map(neededRef)
 }
 
-function refs(value: JsonValue | undefined): readonly BlobRef[] | undefined {
-  return value === undefined || value === null ? undefined : list(value).map(ref)
+/** Numbers of owners that no system has are unknown: they are no reason to lose the content. */
+function owner(value: JsonValue | undefined): number | undefined {
+  if (Number.isInteger(value) && Number(value) < 0) return undefined
+  return optionalCount(value)
 }
 
-function ref(value: JsonValue | undefined): BlobRef {
-  if (!isBlobRef(value)) throw new WrongType()
-  return value
-}
-
-function optionalRef(value: JsonValue | undefined): BlobRef | undefined {
-  return value === undefined || value === null || value === '' ? undefined : ref(value)
-}
-
-function count(value: JsonValue | undefined): number | undefined {
-  if (value === undefined || value === null) return undefined
-  if (!Number.isSafeInteger(value) || Number(value) < 0) throw new WrongType()
-  return Number(value)
-}
-
-function text(value: JsonValue | undefined): string | undefined {
-  if (value === undefined || value === null) return undefined
-  if (typeof value !== 'string') throw new WrongType()
-  return value
-}
-
+/** Like a time, a mode that cannot be read is unknown. */
 function octal(value: JsonValue | undefined, mask: number): number | undefined {
-  const digits = text(value)
-  if (digits === undefined || digits === '') return undefined
-  if (!/^[0-7]{1,7}$/.test(digits)) throw new WrongType()
-  return Number.parseInt(digits, 8) & mask
+  const digits = optionalText(value) ?? ''
+  return /^[0-7]{1,7}$/.test(digits) ? Number.parseInt(digits, 8) & mask : undefined
 }
 
 /** A time that cannot be read is unknown, as for Perkeep's readers. */
 function time(value: JsonValue | undefined): bigint | undefined {
-  const written = text(value)
+  const written = optionalText(value)
   return written === undefined ? undefined : parseTime(written)
 }
 
-/** The text key when it is there, else the key of the mixed array. */
+/** The text key when it says something, else the key of the mixed array. */
 function bytes(fields: Fields, key: string): Uint8Array | undefined {
-  return optionalBytes(fields.get(key)) ?? optionalBytes(fields.get(`${key}bytes`))
+  const text = optionalText(fields.get(key)) ?? ''
+  const mixed = optionalList(fields.get(`${key}bytes`))
+  if (text !== '') return Buffer.from(text)
+  return mixed && optionalBytes(mixed)
 }
 
 function optionalBytes(value: JsonValue | undefined): Uint8Array | undefined {

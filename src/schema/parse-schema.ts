@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import { type BlobRef, isBlobRef } from '../blob/ref.ts'
-import { lowerCaseKeys } from './fields.ts'
+import { foldedKeys } from './fields.ts'
 import { scanJson } from './json-guard.ts'
 import { SCHEMA_SIZE_MAX } from './limits.ts'
 import { readNodeSchema, readPartsSchema } from './parse-nodes.ts'
@@ -11,13 +11,13 @@ import type { SchemaBlob } from './schema-blob.ts'
  * What a blob says, if it is schema, in any layout (PROTOCOL 2); undefined when it is not: too big, no
  * JSON object, nested too deep, no camliVersion 1, or a known key of a wrong type. Never throws.
  *
- * Unsigned types take keys in any case, as Go does. In signed types keys that differ in case only, or
- * appear twice, make it no schema: two readers could take two meanings from one signature.
+ * Unsigned types take keys in any case, as Go does. In signed types keys that appear twice, or that Go would
+ * take for known ones, make it no schema: two readers could take two meanings from one signature.
  */
 export function parseSchema(bytes: Uint8Array): SchemaBlob | undefined {
   const parsed = parseJsonObject(bytes)
   if (!parsed) return undefined
-  const fields = lowerCaseKeys(parsed.value)
+  const fields = foldedKeys(parsed.value)
   if (fields.get('camliversion') !== 1) return undefined
   const type = fields.get('camlitype')
   if (typeof type !== 'string') return undefined
@@ -34,7 +34,7 @@ export function parseSchema(bytes: Uint8Array): SchemaBlob | undefined {
     case 'permanode':
     case 'claim':
     case 'peerkeep-facts':
-      return parsed.hasTwinKeys ? undefined : readSignedSchema(type, new Map(Object.entries(parsed.value)))
+      return parsed.hasTwinKeys ? undefined : readSignedSchema(type, parsed.value)
     default:
       return { type: 'unknown', camliType: type }
   }
@@ -50,7 +50,8 @@ const VERSION_KEY = Buffer.from('camliVersion')
 
 function parseJsonObject(bytes: Uint8Array): ParsedObject | undefined {
   if (bytes[0] !== 0x7b || bytes.length > SCHEMA_SIZE_MAX) return undefined
-  if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(VERSION_KEY)) return undefined
+  if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(VERSION_KEY))
+    return undefined
   const text = decoder.decode(bytes)
   const { isShallow, hasTwinKeys } = scanJson(text)
   if (!isShallow) return undefined
@@ -62,7 +63,7 @@ function parseJsonObject(bytes: Uint8Array): ParsedObject | undefined {
 }
 
 /**
- * Every ref that a schema blob's text holds, wherever it stands, in order and once each: edges for
+ * Every ref that a schema blob's text holds, wherever it stands, sorted and once each: edges for
  * whoever must not lose what something may need. Empty for what is no schema.
  */
 export function refsIn(bytes: Uint8Array): BlobRef[] {
@@ -85,7 +86,7 @@ export function neededRefs(blob: SchemaBlob): BlobRef[] {
   return [...new Set(needs(blob))]
 }
 
-function needs(blob: SchemaBlob): (BlobRef | undefined)[] & BlobRef[] {
+function needs(blob: SchemaBlob): BlobRef[] {
   const refs: (BlobRef | undefined)[] = []
   switch (blob.type) {
     case 'file':
@@ -114,7 +115,9 @@ function needs(blob: SchemaBlob): (BlobRef | undefined)[] & BlobRef[] {
   return refs.filter(ref => ref !== undefined)
 }
 
-function claimNeeds(claim: Extract<SchemaBlob, { type: 'claim' }>['claim']): (BlobRef | undefined)[] {
+function claimNeeds(
+  claim: Extract<SchemaBlob, { type: 'claim' }>['claim'],
+): (BlobRef | undefined)[] {
   switch (claim.claimType) {
     case 'set-attribute':
     case 'add-attribute':

@@ -1,6 +1,15 @@
 import type { JsonObject, JsonValue } from '../base/json.ts'
-import { isBlobRef } from '../blob/ref.ts'
-import type { Fields } from './fields.ts'
+import { type Fields, foldKey } from './fields.ts'
+import {
+  neededObject,
+  neededRef,
+  optionalCount,
+  optionalList,
+  optionalRef,
+  optionalText,
+  orUndefined,
+  WrongType,
+} from './json-values.ts'
 import type {
   ClaimBody,
   ClaimSchema,
@@ -12,55 +21,65 @@ import type {
 } from './schema-blob.ts'
 import { parseTime } from './time.ts'
 
-/** Reads the signed types, keys exactly as written; undefined when a key is missing or of a wrong type. */
+/** The keys of signed types by the form in which Perkeep's reader compares them. */
+const spellings: ReadonlyMap<string, string> = new Map(
+  (
+    'camliVersion camliType camliSigner camliSig claimDate claimType claims permaNode attribute value ' +
+    'target key random authType transitive search expires facts'
+  )
+    .split(' ')
+    .map(key => [foldKey(key), key]),
+)
+
+/**
+ * Reads the signed types; undefined when a key is missing or of a wrong type, or is not spelled exactly: Perkeep
+ * would read it all the same, and one signature would mean two things.
+ */
 export function readSignedSchema(
   type: 'permanode' | 'claim' | 'peerkeep-facts',
-  fields: Fields,
+  object: JsonObject,
 ): PermanodeSchema | ClaimSchema | FactsSchema | undefined {
-  const signed = readSignedFields(fields)
-  if (!signed) return undefined
-  if (type === 'permanode') {
-    const [key, random] = [text(fields, 'key'), text(fields, 'random')]
-    return { type, ...signed, key, random }
+  const fields = new Map(Object.entries(object))
+  for (const key of fields.keys()) {
+    if ((spellings.get(foldKey(key)) ?? key) !== key) return undefined
   }
-  if (type === 'claim') {
-    const claim = readClaimBody(fields)
-    return claim && { type, ...signed, claim }
-  }
-  const facts = readFacts(fields.get('facts'))
-  return facts && { type: 'facts', ...signed, facts }
+  return orUndefined(() => {
+    const signed = readSignedFields(fields)
+    switch (type) {
+      case 'permanode':
+        return { type, ...signed, key: text(fields, 'key'), random: text(fields, 'random') }
+      case 'claim':
+        return { type, ...signed, claim: readClaimBody(fields) }
+      case 'peerkeep-facts':
+        return { type: 'facts', ...signed, facts: readFacts(fields.get('facts')) }
+    }
+  })
 }
 
 /** A claim without a date, or dated at Unix time 0, is none (PROTOCOL 3); permanodes may be. */
-function readSignedFields(fields: Fields): SignedFields | undefined {
-  const signer = fields.get('camliSigner')
+function readSignedFields(fields: Fields): SignedFields {
   const date = parseTime(text(fields, 'claimDate') ?? '')
-  if (!isBlobRef(signer) || date === undefined) return undefined
-  if (date === 0n && fields.get('camliType') === 'claim') return undefined
-  return { signer, date }
+  if (date === undefined) throw new WrongType()
+  if (date === 0n && fields.get('camliType') === 'claim') throw new WrongType()
+  return { signer: neededRef(fields.get('camliSigner')), date }
 }
 
-function readClaimBody(fields: Fields): ClaimBody | undefined {
+function readClaimBody(fields: Fields): ClaimBody {
   const claimType = text(fields, 'claimType')
   switch (claimType) {
     case undefined:
-      return undefined
+      throw new WrongType()
     case 'set-attribute':
     case 'add-attribute':
     case 'del-attribute': {
-      const [permanode, attribute] = [fields.get('permaNode'), text(fields, 'attribute')]
-      const value = text(fields, 'value')
-      if (!isBlobRef(permanode) || attribute === undefined || attribute === '') return undefined
-      if (value === undefined && fields.get('value') !== undefined) return undefined
-      if (claimType === 'del-attribute') {
-        return { claimType, permanode, attribute, value: value === '' ? undefined : value }
-      }
-      return { claimType, permanode, attribute, value: value ?? '' }
+      const permanode = neededRef(fields.get('permaNode'))
+      const [attribute, value] = [text(fields, 'attribute') ?? '', text(fields, 'value') ?? '']
+      if (attribute === '') throw new WrongType()
+      const isAll = claimType === 'del-attribute' && value === ''
+      return { claimType, permanode, attribute, value: isAll ? undefined : value }
     }
-    case 'delete': {
-      const target = fields.get('target')
-      return isBlobRef(target) ? { claimType, target } : undefined
-    }
+    case 'delete':
+      return { claimType, target: neededRef(fields.get('target')) }
     case 'share':
       return readShare(fields)
     default:
@@ -68,36 +87,37 @@ function readClaimBody(fields: Fields): ClaimBody | undefined {
   }
 }
 
-function readShare(fields: Fields): ShareClaim | undefined {
-  const [target, search, expires] = ['target', 'search', 'expires'].map(key => fields.get(key) ?? undefined)
-  const expiry = typeof expires === 'string' ? parseTime(expires) : undefined
-  if (target !== undefined && !isBlobRef(target)) return undefined
-  if (search !== undefined && !isObject(search)) return undefined
-  if (expires !== undefined && expiry === undefined) return undefined
+/** A share whose end cannot be read is none: it must not be open for ever. */
+function readShare(fields: Fields): ShareClaim {
+  const expires = text(fields, 'expires')
+  const expiry = expires === undefined ? undefined : parseTime(expires)
+  if (expires !== undefined && expiry === undefined) throw new WrongType()
+  const transitive = fields.get('transitive') ?? false
+  if (typeof transitive !== 'boolean') throw new WrongType()
+  const search = fields.get('search') ?? undefined
   return {
     claimType: 'share',
     authType: text(fields, 'authType') ?? '',
-    transitive: fields.get('transitive') === true,
-    target,
-    search,
+    transitive,
+    target: optionalRef(fields.get('target')),
+    search: search === undefined ? undefined : neededObject(search),
     expires: expiry,
   }
 }
 
-function readFacts(value: JsonValue | undefined): FileFacts[] | undefined {
-  if (!Array.isArray(value)) return undefined
-  const facts = (value as readonly JsonValue[]).map(readFact)
-  return facts.every(fact => fact !== undefined) ? facts : undefined
+function readFacts(value: JsonValue | undefined): FileFacts[] {
+  const facts = optionalList(value)
+  if (!facts) throw new WrongType()
+  return facts.map(readFact)
 }
 
-function readFact(value: JsonValue): FileFacts | undefined {
-  if (!isObject(value)) return undefined
-  const fields = new Map(Object.entries(value))
-  const [file, wholeRef, size] = ['file', 'wholeRef', 'size'].map(key => fields.get(key))
-  if (!isBlobRef(file) || !isBlobRef(wholeRef) || !isCount(size)) return undefined
+function readFact(value: JsonValue): FileFacts {
+  const fields = new Map(Object.entries(neededObject(value)))
+  const size = optionalCount(fields.get('size'))
+  if (size === undefined) throw new WrongType()
   return {
-    file,
-    wholeRef,
+    file: neededRef(fields.get('file')),
+    wholeRef: neededRef(fields.get('wholeRef')),
     size,
     mediaType: text(fields, 'mediaType'),
     width: number(fields, 'width'),
@@ -110,19 +130,12 @@ function readFact(value: JsonValue): FileFacts | undefined {
 }
 
 function text(fields: Fields, key: string): string | undefined {
-  const value = fields.get(key)
-  return typeof value === 'string' ? value : undefined
+  return optionalText(fields.get(key))
 }
 
 function number(fields: Fields, key: string): number | undefined {
   const value = fields.get(key)
-  return typeof value === 'number' ? value : undefined
-}
-
-function isCount(value: JsonValue | undefined): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= 0
-}
-
-function isObject(value: JsonValue): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (value === undefined || value === null) return undefined
+  if (!Number.isFinite(value)) throw new WrongType()
+  return Number(value)
 }

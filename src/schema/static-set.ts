@@ -11,7 +11,7 @@ export interface StaticSetBlobs {
   readonly blobs: readonly Uint8Array[]
 }
 
-/** Writes the static-set of `members` in their order, split as Perkeep splits it. */
+/** Writes the static-set of `members` in their order, split as Perkeep splits it; `membersMax` is at least 3. */
 export function writeStaticSet(
   members: readonly BlobRef[],
   membersMax = STATIC_SET_MEMBERS_MAX,

@@ -39,26 +39,29 @@ export async function* readDirectory(
   yield* ahead
 }
 
-/** The refs that a static-set holds, in order. */
-export async function* readMembers(
-  fetch: FetchBlob,
-  top: BlobRef,
-  seen: Set<BlobRef> = new Set(),
-): AsyncGenerator<BlobRef> {
-  if (seen.has(top)) {
-    throw new PeerkeepError('BAD_SCHEMA', `the static-set ${top} stands twice in one directory`)
-  }
-  if (seen.size > SETS_MAX) {
-    throw new PeerkeepError('BAD_SCHEMA', `a directory has more than ${SETS_MAX} static-sets`)
-  }
-  seen.add(top)
-  const set = await fetchSchema(fetch, top, ['static-set'])
-  if (set.members !== undefined) yield* set.members
-  else for (const subset of set.mergeSets ?? []) yield* readMembers(fetch, subset, seen)
-}
-
 /** Static-sets of one directory: a hundred million entries, split as Perkeep splits them. */
 const SETS_MAX = 10_002
+
+/** The refs that a static-set holds, in order. Rejects with `BLOB_MISSING` or `BAD_SCHEMA`. */
+export async function* readMembers(fetch: FetchBlob, top: BlobRef): AsyncGenerator<BlobRef> {
+  const seen = new Set<BlobRef>()
+  const ahead = [top]
+  for (let ref = ahead.pop(); ref !== undefined; ref = ahead.pop()) {
+    if (seen.has(ref)) throw badSet(ref, 'stands twice in one directory')
+    seen.add(ref)
+    const { members = [], mergeSets = [] } = await fetchSchema(fetch, ref, ['static-set'])
+    yield* members
+    if (members.length > 0) continue
+    if (seen.size + ahead.length + mergeSets.length > SETS_MAX) {
+      throw badSet(ref, `belongs to a directory of more than ${SETS_MAX} static-sets`)
+    }
+    ahead.push(...mergeSets.toReversed())
+  }
+}
+
+function badSet(ref: BlobRef, what: string): PeerkeepError {
+  return new PeerkeepError('BAD_SCHEMA', `the static-set ${ref} ${what}`, { details: { ref } })
+}
 
 /** A blob as an entry of a directory; undefined when it is none. */
 export function nodeOf(bytes: Uint8Array): NodeSchema | undefined {
@@ -70,7 +73,13 @@ export function nodeOf(bytes: Uint8Array): NodeSchema | undefined {
     case 'fifo':
     case 'socket':
       return schema
-    default:
+    case 'bytes':
+    case 'static-set':
+    case 'permanode':
+    case 'claim':
+    case 'facts':
+    case 'unknown':
+    case undefined:
       return undefined
   }
 }
@@ -78,6 +87,9 @@ export function nodeOf(bytes: Uint8Array): NodeSchema | undefined {
 /** Throws `BAD_SCHEMA` when a walk over paths has gone deeper than any real tree. */
 export function checkDepth(depth: number): void {
   if (depth > TREE_DEPTH_MAX) {
-    throw new PeerkeepError('BAD_SCHEMA', `a tree is nested more than ${TREE_DEPTH_MAX} levels deep`)
+    throw new PeerkeepError(
+      'BAD_SCHEMA',
+      `a tree is nested more than ${TREE_DEPTH_MAX} levels deep`,
+    )
   }
 }

@@ -11,7 +11,7 @@ import type {
   SchemaBlob,
   SignedFields,
 } from './schema-blob.ts'
-import { formatTime } from './time.ts'
+import { formatTime, isWritableTime } from './time.ts'
 
 /** Schema that can be written: all but the types this version does not know. */
 export type WritableSchema = Exclude<SchemaBlob, { readonly type: 'unknown' }>
@@ -76,8 +76,9 @@ function octal(mode: number | undefined): string | undefined {
   return mode === undefined ? undefined : `0${mode.toString(8)}`
 }
 
+/** A time that has no text is left out, like one that is not known. */
 function optionalTime(time: bigint | undefined): string | undefined {
-  return time === undefined ? undefined : formatTime(time)
+  return time === undefined || !isWritableTime(time) ? undefined : formatTime(time)
 }
 
 function bytesField(key: string, bytes: Uint8Array | undefined): LooseObject {
@@ -126,7 +127,7 @@ function claimBodyFields(claim: ClaimBody): LooseObject {
         transitive,
         target,
         search,
-        expires: optionalTime(claim.expires),
+        expires: claim.expires === undefined ? undefined : formatTime(claim.expires),
       }
     }
     case 'unknown':

@@ -76,7 +76,7 @@ class Upload {
 
   keepContent(content: Uint8Array): readonly Part[] {
     const tree = growFileTree()
-    for (let at = 0; ; ) {
+    for (let at = 0; ;) {
       const cut = nextCut(content.subarray(at, at + 1024 * 1024), at)
       if (!cut) break
       tree.add(this.keep(content.subarray(at, at + cut.length)), cut)
@@ -124,9 +124,16 @@ describe('files that pk-put stored', () => {
       const upload = new Upload()
       const content = generate(vector.generator, vectors.words)
       assert.equal(refOf(content), vector.wholeRef)
-      const name = vector.fileNameHex === undefined ? Buffer.from(vector.fileName ?? '') : Buffer.from(vector.fileNameHex, 'hex')
+      const name =
+        vector.fileNameHex === undefined
+          ? Buffer.from(vector.fileName ?? '')
+          : Buffer.from(vector.fileNameHex, 'hex')
       const fields = vector.contentsOnly ? {} : fieldsOf(vector.stat, name)
-      const root = upload.keepSchema({ type: 'file', ...fields, parts: upload.keepContent(content) })
+      const root = upload.keepSchema({
+        type: 'file',
+        ...fields,
+        parts: upload.keepContent(content),
+      })
       checkUpload(upload, root, vector)
       for (const bytes of upload.blobs.values()) {
         const schema = parseSchema(bytes)
@@ -158,14 +165,20 @@ function keepTree(upload: Upload, vector: Case): BlobRef {
       })
     const members = children.map(entry => {
       const base = entry.path.slice(entry.path.lastIndexOf('/') + 1)
-      return entry.type === 'directory' ? keepDirectory(entry.path, base) : keepEntry(upload, entry, base)
+      return entry.type === 'directory'
+        ? keepDirectory(entry.path, base)
+        : keepEntry(upload, entry, base)
     })
     const ruled = isRoot && vector.rule ? keepRule(upload, vector) : members
     const { top, blobs } = writeStaticSet(ruled)
     for (const bytes of blobs) upload.keep(bytes)
     const stat = byPath.get(path)?.stat
     assert.ok(stat)
-    return upload.keepSchema({ type: 'directory', ...fieldsOf(stat, Buffer.from(name)), entries: top })
+    return upload.keepSchema({
+      type: 'directory',
+      ...fieldsOf(stat, Buffer.from(name)),
+      entries: top,
+    })
   }
   return keepDirectory('.', vector.rootName)
 }
@@ -184,7 +197,10 @@ function keepRule(upload: Upload, vector: Case): BlobRef[] {
 function keepEntry(upload: Upload, entry: Entry, name: string): BlobRef {
   const fields = fieldsOf(entry.stat, Buffer.from(name), entry.type === 'symlink')
   // The recording gave ctime only where it differs from mtime, but for regular files.
-  const node = entry.stat.ctime === entry.stat.mtime && entry.type !== 'file' ? { ...fields, ctime: undefined } : fields
+  const node =
+    entry.stat.ctime === entry.stat.mtime && entry.type !== 'file'
+      ? { ...fields, ctime: undefined }
+      : fields
   switch (entry.type) {
     case 'file': {
       assert.ok(entry.generator)
@@ -192,14 +208,20 @@ function keepEntry(upload: Upload, entry: Entry, name: string): BlobRef {
       return upload.keepSchema({ type: 'file', ...node, parts })
     }
     case 'symlink': {
-      const target = entry.targetHex === undefined ? Buffer.from(entry.target ?? '') : Buffer.from(entry.targetHex, 'hex')
+      const target =
+        entry.targetHex === undefined
+          ? Buffer.from(entry.target ?? '')
+          : Buffer.from(entry.targetHex, 'hex')
       return upload.keepSchema({ type: 'symlink', ...node, target })
     }
     case 'fifo':
       return upload.keepSchema({ type: 'fifo', ...node })
-    default:
+    case 'socket':
+    case 'chardev':
       // Perkeep stores device nodes as sockets.
       return upload.keepSchema({ type: 'socket', ...node })
+    case 'directory':
+      throw new TypeError('a directory is kept by keepDirectory')
   }
 }
 
