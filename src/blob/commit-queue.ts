@@ -39,7 +39,7 @@ export function openCommitQueue(
 
   function enqueue(item: Waiting): void {
     waiting.push(item)
-    running ??= runAll().finally(() => (running = undefined))
+    running ??= runAll()
   }
 
   async function runAll(): Promise<void> {
@@ -53,6 +53,8 @@ export function openCommitQueue(
         await commitGroup(takeGroup(waiting))
       }
     }
+    // At once: whatever comes from now on must start a run of its own.
+    running = undefined
   }
 
   async function commitGroup(group: readonly WaitingAdd[]): Promise<void> {

@@ -14,6 +14,8 @@ export async function commitBlobs(
   classify: Classify,
   blobs: readonly VerifiedBlob[],
 ): Promise<readonly CommitOutcome[]> {
+  // After a failed write of the index, even a row that is there may be gone at the next start.
+  state.requireWritable()
   const known = await findBlobs(
     state.rows,
     blobs.map(blob => blob.ref),

@@ -39,6 +39,15 @@ export interface PackDirectory {
   markDeleted(records: readonly DeadRecord[]): Promise<void>
   /** Cuts a pack to `length` bytes and syncs it. */
   cut(pack: number, length: number): Promise<void>
+  /**
+   * Cuts what could not be cut when a write had failed. Until then whole records that nobody was promised may lie
+   * there, which the next start would index: rejects while it cannot be done.
+   */
+  finishCuts(): Promise<void>
+  /** The next record goes into a new pack. */
+  roll(): void
+  /** Makes the names of the packs survive a power cut. */
+  syncNames(): Promise<void>
   close(): Promise<void>
 }
 
@@ -87,6 +96,8 @@ export async function openPackDirectory(
   /** The pack that is appended to, and its length; undefined until the first append. */
   let active: { pack: number; length: number } | undefined
   let mustRoll = false
+  /** Packs with remains of a failed write behind this length. */
+  const uncut = new Map<number, number>()
 
   function fileOf(pack: number): string {
     return `${directory}/${packFileName(pack)}`
@@ -151,11 +162,22 @@ export async function openPackDirectory(
   async function giveUp(pack: number, length: number): Promise<void> {
     active = undefined
     mustRoll = true
+    uncut.set(pack, length)
     log.warn('a pack could not be written; a new one is begun', { pack: fileOf(pack) })
-    await cut(pack, length).catch((error: unknown) => {
-      // The next start finds the synced length in the index, and cuts there.
+    try {
+      await finishCuts()
+      // Nothing in it can be in doubt: else each write on a full disk would leave one more empty pack.
+      if (length === 0) mustRoll = false
+    } catch (error) {
       if (!isPeerkeepError(error)) throw error
-    })
+    }
+  }
+
+  async function finishCuts(): Promise<void> {
+    for (const [pack, length] of uncut) {
+      await cut(pack, length)
+      uncut.delete(pack)
+    }
   }
 
   async function cut(pack: number, length: number): Promise<void> {
@@ -199,6 +221,11 @@ export async function openPackDirectory(
       }
     },
     cut,
+    finishCuts,
+    roll() {
+      mustRoll = true
+    },
+    syncNames: () => files.syncDirectory(directory),
     close: () => handles.close(),
   }
 }

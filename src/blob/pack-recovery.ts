@@ -35,11 +35,15 @@ export interface RecoveryOptions {
  */
 export async function recoverPacks(options: RecoveryOptions): Promise<void> {
   const { packs, rows, side } = options
+  // A process that was killed may have made a pack and not come to syncing its name.
+  await packs.syncNames()
   for (let pack = 0; pack < packs.count(); pack += 1) {
     const row = await readPackRow(rows, { side, pack })
     const length = await packs.length(pack)
     if (length !== undefined && length > (row?.synced ?? 0))
       await indexPack(options, { pack, length, row })
+    // What is appended below the synced length would not be looked for by the next start.
+    if (pack === packs.count() - 1 && row && (length ?? 0) < row.synced) packs.roll()
   }
 }
 
@@ -60,6 +64,8 @@ async function indexPack(
   let dead = row?.dead ?? 0
   await packs.withFile(pack, async file => {
     if (!file) return
+    // What a killed process wrote may be in the system's memory only; once indexed it counts as durable.
+    await file.sync()
     for (const stretch of stretches(end, length, isLast)) {
       for await (const event of scanPack(file, stretch)) {
         if (event.kind === 'blob') await writer.add(event)

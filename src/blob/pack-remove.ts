@@ -16,8 +16,13 @@ export async function removeBlobs(
   files: FileLayer,
   refs: readonly BlobRef[],
 ): Promise<void> {
+  await finishCuts(state)
   const found = await findRecords(state, refs)
-  if (found.length === 0) return
+  if (found.length === 0) {
+    // What a failed write of the index left undone may be on the disk all the same.
+    state.requireWritable()
+    return
+  }
   await removeTables(state, files, found)
   await removeRows(state, found)
   for (const [side, records] of Map.groupBy(found, ({ row }) => row.side)) {
@@ -29,6 +34,10 @@ export async function removeBlobs(
     }))
     await state.directory(side).markDeleted(dead)
   }
+}
+
+async function finishCuts(state: PackState): Promise<void> {
+  for (const side of state.sides) await state.directory(side).finishCuts()
 }
 
 interface FoundRecord {

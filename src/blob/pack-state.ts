@@ -23,6 +23,7 @@ import type { BlobRef } from './ref.ts'
  */
 export interface PackState {
   readonly rows: KeyValue
+  readonly sides: readonly PackSide[]
   directory(side: PackSide): PackDirectory
   packRow(side: PackSide, pack: number): PackRow | undefined
   /** Sets the row of a pack in memory, and answers the operation that keeps it. */
@@ -38,6 +39,8 @@ export interface PackState {
   /** Writes rows that belong together. Synced now and then, or when `mustSync`. */
   write(operations: readonly KeyValueOperation[], bytes: number, mustSync: boolean): Promise<void>
   sync(): Promise<void>
+  /** Throws what a write failed with: since then it is unknown which rows are on the disk. */
+  requireWritable(): void
 }
 
 export async function openPackState(
@@ -60,6 +63,7 @@ export async function openPackState(
 
   const state: PackState = {
     rows,
+    sides: directories.map(({ side }) => side),
     directory(side) {
       const found = directories.find(directory => directory.side === side)
       if (!found) throw new TypeError(`a store without ${side}`)
@@ -94,7 +98,7 @@ export async function openPackState(
       )
     },
     async write(operations, bytes, mustSync) {
-      if (failure !== undefined) throw failure
+      state.requireWritable()
       unsyncedBytes += bytes
       const sync = mustSync || unsyncedBytes > UNSYNCED_INDEX_BYTES_MAX
       try {
@@ -104,6 +108,9 @@ export async function openPackState(
         throw error
       }
       if (sync) unsyncedBytes = 0
+    },
+    requireWritable() {
+      if (failure !== undefined) throw failure as Error
     },
     async sync() {
       if (failure === undefined) await state.write([state.numberRow()], 0, true)
