@@ -7,6 +7,8 @@ import { PeerkeepError } from '../base/errors.ts'
 
 const ENTROPY_SIZE = 32
 const WORD_COUNT = 24
+/** Some times as long as 24 words on a numbered sheet: a wrong file is refused before it is taken apart. */
+const TEXT_LENGTH_MAX = 4096
 
 /** The 24 words (BIP39, English) that stand for 32 bytes of entropy, one blank between them. */
 export function wordsOf(entropy: Uint8Array): string {
@@ -20,6 +22,7 @@ export function wordsOf(entropy: Uint8Array): string {
  * Throws `BAD_WORDS`, naming places and never words: messages end up in logs.
  */
 export function readWords(text: string): Uint8Array {
+  if (text.length > TEXT_LENGTH_MAX) throw badWords(`the text is longer than ${WORD_COUNT} words`)
   const words = splitWords(text)
   const bad = words.findIndex(word => !wordlist.includes(word))
   if (bad !== -1) throw badWords(`word ${bad + 1} is not in the word list; look at its spelling`)

@@ -155,6 +155,15 @@ test('damaged words are refused, or are 32 bytes', () => {
   )
 })
 
+test('a file that is far too long for words is refused for that, not taken apart', () => {
+  const words = wordsOf(new Uint8Array(32))
+  assert.equal(readWords(`${words}${'\n'.repeat(2000)}`).length, 32)
+  assert.throws(
+    () => readWords(`${words}${'\n'.repeat(5000)}`),
+    error => isPeerkeepError(error, 'BAD_WORDS'),
+  )
+})
+
 test('one claim in several OpenPGP writings is one claim', async () => {
   const writings = ['no-final-newline', 'extra-trailing-space', 'crc-wrong', 'crc-missing']
   const original = vectors.items[0] ?? assert.fail()

@@ -9,7 +9,7 @@ import { isPeerkeepError } from '../../src/base/errors.ts'
 import { refOf } from '../../src/blob/ref.ts'
 import { bulkSigner, ed25519Signer } from '../../src/schema/ed25519-signer.ts'
 import { readKeyBlob } from '../../src/schema/key-blob.ts'
-import { verifySigned } from '../../src/schema/signed-blob.ts'
+import { signSchema, verifySigned } from '../../src/schema/signed-blob.ts'
 
 // OpenSSH is the only judge of this format that shares no code with us: without it nothing is proved.
 function sshKeygen(folder: string, args: readonly string[], input?: Uint8Array): boolean {
@@ -78,5 +78,22 @@ test('a key and a signature that OpenSSH made are read, the namespace of others 
       verifySigned({ ...parts, signature: await signedFor('git') }, keyBlob),
       error => isPeerkeepError(error, 'BAD_CLAIM'),
     )
+  })
+})
+
+test('the commands that docs/formats.md gives for checking by hand do so', async () => {
+  const page = await readFile(new URL('../../docs/formats.md', import.meta.url), 'utf8')
+  const script = /```sh\n([^`]*ssh-keygen -Y verify[^`]*)```/.exec(page)?.[1] ?? assert.fail()
+  await inFolder(async folder => {
+    const signer = ed25519Signer(new Uint8Array(32).fill(7))
+    const blob = { type: 'permanode', signer: signer.keyRef, date: 1n, key: 'k' } as const
+    const signed = Buffer.from(signSchema(blob, signer)).toString()
+    await writeFile(join(folder, 'key.pub'), signer.keyBlob)
+    const isValid = async (text: string): Promise<boolean> => {
+      await writeFile(join(folder, 'claim.json'), text)
+      return spawnSync('sh', ['-e', '-c', script], { cwd: folder }).status === 0
+    }
+    assert.ok(await isValid(signed))
+    assert.ok(!(await isValid(signed.replace('"k"', '"l"'))))
   })
 })
