@@ -115,7 +115,9 @@ function claimBodyFields(claim: ClaimBody): LooseObject {
     case 'add-attribute':
     case 'del-attribute': {
       const { claimType, permanode, attribute, value } = claim
-      return { claimType, permaNode: permanode, attribute, value: value === '' ? undefined : value }
+      // An empty value is one for set and add; for del it means all values, and is left out.
+      const written = claimType === 'del-attribute' && value === '' ? undefined : value
+      return { claimType, permaNode: permanode, attribute, value: written }
     }
     case 'delete':
       return { claimType: 'delete', target: claim.target }
