@@ -42,7 +42,8 @@ export async function openExchange(
   await stream.send(encodeMessage(own))
   const first = await stream.receive()
   const hello = first && decodeMessage(first)
-  if (hello?.kind !== 'hello') throw new PeerkeepError('BAD_FRAME', 'the other device did not say hello')
+  if (hello?.kind !== 'hello')
+    throw new PeerkeepError('BAD_FRAME', 'the other device did not say hello')
 
   const questions = new Map<number, OpenQuestion>()
   const requests: Request[] = []
@@ -66,7 +67,8 @@ export async function openExchange(
   }
 
   function enqueue(request: Request): void {
-    if (requests.length >= WAITING_REQUESTS_MAX) throw new PeerkeepError('BAD_FRAME', 'too many requests')
+    if (requests.length >= WAITING_REQUESTS_MAX)
+      throw new PeerkeepError('BAD_FRAME', 'too many requests')
     requests.push(request)
     answering ??= answerAll()
       .catch((error: unknown) => close(asError(error)))
@@ -143,16 +145,18 @@ async function* listRefs(
   from: BlobRef | undefined,
 ): AsyncGenerator<BlobRef> {
   let after = from
-  for (let isLast = false; !isLast; ) {
+  for (let isLast = false; !isLast;) {
     let refs: readonly BlobRef[] = []
     const begin = after === undefined ? {} : { after }
     await ask({ kind: 'list', id: nextId(), set, ...begin }, async message => {
-      if (message.kind !== 'page') throw new PeerkeepError('BAD_FRAME', 'no page where one was asked for')
+      if (message.kind !== 'page')
+        throw new PeerkeepError('BAD_FRAME', 'no page where one was asked for')
       ;({ refs, isLast } = message)
       return false
     })
     for (const ref of refs) {
-      if (after !== undefined && ref <= after) throw new PeerkeepError('BAD_FRAME', 'refs out of order')
+      if (after !== undefined && ref <= after)
+        throw new PeerkeepError('BAD_FRAME', 'refs out of order')
       after = ref
       yield ref
     }

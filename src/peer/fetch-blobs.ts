@@ -46,7 +46,7 @@ export async function* fetchBlobs(
     }
   }
   askMore()
-  for (let count = 0; count < refs.length; ) {
+  for (let count = 0; count < refs.length;) {
     const next = ready.shift()
     if (next) {
       count += 1
@@ -70,10 +70,12 @@ function assembler(
   let length = 0
   const takePiece = async (piece: BlobPiece): Promise<void> => {
     const ref = refs[index]
-    if (ref === undefined || piece.index !== index) throw new PeerkeepError('BAD_FRAME', 'a piece out of order')
+    if (ref === undefined || piece.index !== index)
+      throw new PeerkeepError('BAD_FRAME', 'a piece out of order')
     pieces.push(piece.bytes)
     length += piece.bytes.length
-    if (length > (piece.size ?? 0)) throw new PeerkeepError('BAD_FRAME', 'a blob longer than it was said to be')
+    if (length > (piece.size ?? 0))
+      throw new PeerkeepError('BAD_FRAME', 'a blob longer than it was said to be')
     if (piece.size !== undefined && length < piece.size) {
       if (piece.bytes.length === 0) throw new PeerkeepError('BAD_FRAME', 'an empty piece')
       return
@@ -85,7 +87,8 @@ function assembler(
     await push({ ref, bytes })
   }
   return async message => {
-    if (message.kind !== 'piece') throw new PeerkeepError('BAD_FRAME', 'no piece where one was asked for')
+    if (message.kind !== 'piece')
+      throw new PeerkeepError('BAD_FRAME', 'no piece where one was asked for')
     await takePiece(message)
     return index < refs.length
   }

@@ -115,7 +115,8 @@ async function untilWritable(stream: Stream): Promise<void> {
       stream.addEventListener('close', done)
     })
   }
-  if (stream.writeStatus !== 'writable') throw new PeerkeepError('PEER_UNREACHABLE', 'the line is closed')
+  if (stream.writeStatus !== 'writable')
+    throw new PeerkeepError('PEER_UNREACHABLE', 'the line is closed')
 }
 
 /** Removes and joins the first `length` bytes of a list of pieces that has at least as many. */
@@ -127,7 +128,7 @@ function cutFront(pieces: Uint8Array[], length: number): Uint8Array {
   }
   if (first?.length === length) return pieces.shift() ?? first
   const joined = new Uint8Array(length)
-  for (let at = 0; at < length; ) {
+  for (let at = 0; at < length;) {
     const piece = pieces.shift() ?? new Uint8Array(0)
     const wanted = piece.subarray(0, length - at)
     joined.set(wanted, at)

@@ -15,7 +15,12 @@ export type Message =
   /** Asks for refs of one of the two sets, in order, from behind `after`. */
   | { readonly kind: 'list'; readonly id: number; readonly set: SetName; readonly after?: BlobRef }
   /** Answers it: the next refs; the last page has `isLast`. */
-  | { readonly kind: 'page'; readonly id: number; readonly refs: readonly BlobRef[]; readonly isLast: boolean }
+  | {
+      readonly kind: 'page'
+      readonly id: number
+      readonly refs: readonly BlobRef[]
+      readonly isLast: boolean
+    }
   /** Asks for blobs. */
   | { readonly kind: 'fetch'; readonly id: number; readonly refs: readonly BlobRef[] }
   /** Answers it: pieces of the blobs in the order asked for, each blob's pieces in order. */
@@ -98,25 +103,33 @@ function decodePiece(frame: Uint8Array): BlobPiece {
 function parseFields(bytes: Uint8Array): JsonObject {
   try {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as JsonObject
   } catch {
     // Said below, together with JSON that is no object.
   }
   throw badFrame('without an object')
 }
 
-const isId = (value: unknown): boolean => Number.isInteger(value) && Number(value) >= 0 && Number(value) < ABSENT
+const isId = (value: unknown): boolean =>
+  Number.isInteger(value) && Number(value) >= 0 && Number(value) < ABSENT
 const isRefs = (value: unknown, max: number): boolean =>
   Array.isArray(value) && value.length <= max && value.every(isBlobRef)
 const isSet = (value: unknown): boolean => value === 'claims' || value === 'schema'
 const isTexts = (value: unknown): boolean =>
-  Array.isArray(value) && value.length <= 100 && value.every(item => typeof item === 'string' && item.length < 500)
+  Array.isArray(value) &&
+  value.length <= 100 &&
+  value.every(item => typeof item === 'string' && item.length < 500)
 
 const readers: { readonly [Kind in (typeof kinds)[number]]: (fields: JsonObject) => boolean } = {
   hello: ({ name, addresses, runId, time }) =>
-    typeof name === 'string' && isTexts(addresses) && typeof runId === 'string' && Number.isFinite(time),
+    typeof name === 'string' &&
+    isTexts(addresses) &&
+    typeof runId === 'string' &&
+    Number.isFinite(time),
   list: ({ id, set, after }) => isId(id) && isSet(set) && (after === undefined || isBlobRef(after)),
-  page: ({ id, refs, isLast }) => isId(id) && isRefs(refs, PAGE_REFS_MAX) && typeof isLast === 'boolean',
+  page: ({ id, refs, isLast }) =>
+    isId(id) && isRefs(refs, PAGE_REFS_MAX) && typeof isLast === 'boolean',
   fetch: ({ id, refs }) => isId(id) && isRefs(refs, FETCH_REFS_MAX),
   piece: () => true,
   holds: ({ id, snapshot }) => isId(id) && isBlobRef(snapshot),

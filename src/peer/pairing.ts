@@ -46,9 +46,15 @@ export async function askToJoin(
   const proof = Buffer.from(request.proof).toString('base64')
   await sendJson(stream, { name: request.name, proof })
   const answer = await receiveJson(stream)
-  if (typeof answer['refused'] === 'string') throw new PeerkeepError('PEER_REFUSED', answer['refused'])
-  const [ownerKeyBlob, groupSecret] = [base64(answer['ownerKeyBlob']), base64(answer['groupSecret'])]
-  const blobs = Array.isArray(answer['blobs']) ? (answer['blobs'] as readonly JsonValue[]).map(base64) : []
+  if (typeof answer['refused'] === 'string')
+    throw new PeerkeepError('PEER_REFUSED', answer['refused'])
+  const [ownerKeyBlob, groupSecret] = [
+    base64(answer['ownerKeyBlob']),
+    base64(answer['groupSecret']),
+  ]
+  const blobs = Array.isArray(answer['blobs'])
+    ? (answer['blobs'] as readonly JsonValue[]).map(base64)
+    : []
   return { inviterName: String(answer['inviterName']), ownerKeyBlob, groupSecret, blobs }
 }
 
@@ -84,11 +90,15 @@ async function receiveJson(stream: Stream): Promise<JsonObject> {
   const text = await pipe(stream, limitBytes, joinText)
   try {
     const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as JsonObject
   } catch {
     // Said below, together with JSON that is no object.
   }
-  throw new PeerkeepError('BAD_FRAME', 'the other device hung up, or sent what is no pairing message')
+  throw new PeerkeepError(
+    'BAD_FRAME',
+    'the other device hung up, or sent what is no pairing message',
+  )
 }
 
 /** Passes bytes on, up to what a pairing message may have. */
@@ -99,7 +109,8 @@ async function* limitBytes(
   for await (const chunk of source) {
     const bytes = chunk.subarray()
     length += bytes.length
-    if (length > PAIRING_BYTES_MAX) throw new PeerkeepError('BAD_FRAME', 'a pairing message without an end')
+    if (length > PAIRING_BYTES_MAX)
+      throw new PeerkeepError('BAD_FRAME', 'a pairing message without an end')
     yield bytes
   }
 }

@@ -9,7 +9,11 @@ export type Request = Extract<Message, { readonly kind: 'list' | 'fetch' | 'hold
 type Send = (message: Message) => Promise<void>
 
 /** Answers one request. What is damaged here counts as not here: the other side may have it elsewhere. */
-export async function answerRequest(request: Request, source: ReplicaSource, send: Send): Promise<void> {
+export async function answerRequest(
+  request: Request,
+  source: ReplicaSource,
+  send: Send,
+): Promise<void> {
   switch (request.kind) {
     case 'list':
       return sendPage(request, source, send)
@@ -52,7 +56,13 @@ async function sendBlobs(
     const size = bytes?.length
     const content = bytes ?? new Uint8Array(0)
     for (let at = 0; at === 0 || at < content.length; at += PIECE_BYTES_MAX) {
-      await send({ kind: 'piece', id, index, size, bytes: content.subarray(at, at + PIECE_BYTES_MAX) })
+      await send({
+        kind: 'piece',
+        id,
+        index,
+        size,
+        bytes: content.subarray(at, at + PIECE_BYTES_MAX),
+      })
     }
   }
 }

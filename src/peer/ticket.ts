@@ -48,7 +48,10 @@ export function parseTicket(text: string, now: number): Ticket {
     )
   }
   if (ticket.expires <= now) {
-    throw new PeerkeepError('BAD_TICKET', "the ticket has expired. Make a new one with 'peerkeep pair'.")
+    throw new PeerkeepError(
+      'BAD_TICKET',
+      "the ticket has expired. Make a new one with 'peerkeep pair'.",
+    )
   }
   return ticket
 }
@@ -65,7 +68,10 @@ function decodeTicket(text: string): Ticket | undefined {
     inviter: `ed25519-${body.toString('hex', KEY_AT, SECRET_AT)}` as KeyId,
     secret: body.subarray(SECRET_AT, EXPIRY_AT),
     expires: body.readUInt32BE(EXPIRY_AT) * 1000,
-    addresses: body.toString('utf8', ADDRESSES_AT).split('\n').filter(address => address !== ''),
+    addresses: body
+      .toString('utf8', ADDRESSES_AT)
+      .split('\n')
+      .filter(address => address !== ''),
   }
 }
 

@@ -1,0 +1,55 @@
+import { noise } from '@chainsafe/libp2p-noise'
+import type { ConnectionGater, PeerId } from '@libp2p/interface'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { createLibp2p, type Libp2p } from 'libp2p'
+
+import { PeerkeepError } from '../base/errors.ts'
+import type { KeyId } from '../schema/signer.ts'
+import { STREAM_WINDOW_MAX } from './limits.ts'
+import { keyIdOfPeer, libp2pKey } from './peer-id.ts'
+
+/** Protocols between devices; another version is another name. */
+export const EXCHANGE_PROTOCOL = '/peerkeep/exchange/1.0.0'
+export const PAIRING_PROTOCOL = '/peerkeep/pair/1.0.0'
+
+export interface LineOptions {
+  /** The device's 32-byte seed: its key is its address. */
+  readonly seed: Uint8Array
+  /** Multiaddrs to listen on; none for a device that only calls. */
+  readonly listen: readonly string[]
+  /** Whether a device that has proved this key may be connected. */
+  readonly admits: (key: KeyId) => boolean
+}
+
+/** libp2p over TCP with noise and yamux, connected to nobody but whom `admits` lets in. */
+export async function openLine({ seed, listen, admits }: LineOptions): Promise<Libp2p> {
+  const isRefused = (peer: PeerId): boolean => {
+    const key = keyIdOfPeer(peer)
+    return key === undefined || !admits(key)
+  }
+  const connectionGater: ConnectionGater = {
+    denyDialPeer: isRefused,
+    denyDialMultiaddr: () => false,
+    denyInboundEncryptedConnection: isRefused,
+    denyOutboundEncryptedConnection: isRefused,
+  }
+  try {
+    return await createLibp2p({
+      privateKey: await libp2pKey(seed),
+      addresses: { listen: [...listen] },
+      transports: [tcp()],
+      connectionEncrypters: [noise()],
+      streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_MAX } })],
+      connectionGater,
+      // Devices behind one router share an address, and meet all at once when it restarts.
+      connectionManager: { inboundConnectionThreshold: 50, maxIncomingPendingConnections: 50 },
+    })
+  } catch (error) {
+    throw new PeerkeepError(
+      'IO',
+      `cannot listen on ${listen.join(', ')}: ${error instanceof Error ? error.message : String(error)}. Is another node running? Choose another address with --listen (port 0 takes a free one).`,
+      { cause: error },
+    )
+  }
+}

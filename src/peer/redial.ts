@@ -1,0 +1,83 @@
+import { multiaddr } from '@multiformats/multiaddr'
+import type { Libp2p } from 'libp2p'
+
+import type { Clock } from '../base/clock.ts'
+import type { KeyId } from '../schema/signer.ts'
+import { REDIAL_MAX_MS, REDIAL_MIN_MS } from './limits.ts'
+import { peerIdOfKey } from './peer-id.ts'
+import type { Membership } from './source.ts'
+
+/** Calls the owner's devices that are not connected, again and again, ever less often. */
+export interface Redial {
+  /** Looks now whom to call, and begins with short waits again: something has changed. */
+  look(): void
+  stop(): void
+}
+
+interface RedialParts {
+  readonly line: Libp2p
+  readonly membership: Membership
+  readonly clock: Clock
+  readonly isConnected: (key: KeyId) => boolean
+}
+
+export function openRedial({ line, membership, clock, isConnected }: RedialParts): Redial {
+  const stopping = new AbortController()
+  let stopTimer: (() => void) | undefined
+  let wait = REDIAL_MIN_MS
+  let isCalling = false
+
+  async function callAll(): Promise<void> {
+    for (const key of membership.members()) {
+      if (isConnected(key) || stopping.signal.aborted) continue
+      await callDevice(line, key, await membership.addresses(key), stopping.signal)
+    }
+  }
+
+  function schedule(ms: number): void {
+    stopTimer?.()
+    if (stopping.signal.aborted) return
+    stopTimer = clock.after(ms, () => {
+      if (isCalling) return schedule(REDIAL_MIN_MS)
+      isCalling = true
+      void callAll()
+        .catch(() => undefined)
+        .finally(() => {
+          isCalling = false
+          wait = Math.min(wait * 2, REDIAL_MAX_MS)
+          schedule(wait)
+        })
+    })
+  }
+
+  schedule(0)
+  return {
+    look() {
+      wait = REDIAL_MIN_MS
+      schedule(0)
+    },
+    stop() {
+      stopping.abort()
+      stopTimer?.()
+    },
+  }
+}
+
+// oxlint-disable-next-line max-params -- one call
+async function callDevice(
+  line: Libp2p,
+  key: KeyId,
+  addresses: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  if (addresses.length === 0) return
+  const peer = peerIdOfKey(key)
+  const targets = addresses.map(address => multiaddr(withPeer(address, peer.toString())))
+  // Whom nobody answers is called again later; that is no news.
+  await line.dial(targets, { signal }).catch(() => undefined)
+}
+
+/** An address that ends in the PeerId it must prove. */
+export function withPeer(address: string, peer: string): string {
+  return address.includes('/p2p/') ? address : `${address}/p2p/${peer}`
+}
