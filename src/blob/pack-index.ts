@@ -8,6 +8,7 @@ import type { BlobRef } from './ref.ts'
  *     b<ref>            <side><pack> <payload offset> <size> <number>
  *     q<ref>            the same, of a blob that was set aside as damaged
  *     p<side><pack>     <synced length> <dead bytes>
+ *     x<side><pack> <payload offset>  <ref> <size>, of a removed blob whose header is still to be overwritten
  *     n                 next dense number
  *     i                 random identity of this index, part of log positions
  */
@@ -124,4 +125,42 @@ export async function countPacks(rows: KeyValue, side: PackSide): Promise<number
     return Number(key.slice(2)) + 1
   }
   return 0
+}
+
+/** A record whose blob was removed. */
+export interface RemovedRecord extends PackPlace {
+  readonly ref: BlobRef
+  /** Where the payload begins. */
+  readonly offset: number
+  readonly size: number
+}
+
+const removedKey = (place: PackPlace & { readonly offset: number }): string =>
+  `x${sideLetters[place.side]}${place.pack} ${place.offset}`
+
+export function putRemoved(record: RemovedRecord): KeyValueOperation {
+  return { type: 'put', key: removedKey(record), value: `${record.ref} ${record.size}` }
+}
+
+export function deleteRemoved(record: RemovedRecord): KeyValueOperation {
+  return { type: 'delete', key: removedKey(record) }
+}
+
+/** The records whose headers are still to be overwritten. */
+export async function findRemoved(rows: KeyValue): Promise<RemovedRecord[]> {
+  const found: RemovedRecord[] = []
+  for await (const [key, value] of rows.scan(prefixRange('x'))) {
+    const [, letter = '', pack, offset] = /^x([mdl])(\d+) (\d+)$/.exec(key) ?? []
+    const side = sidesByLetter[letter]
+    const [ref, size] = value.split(' ')
+    if (side === undefined) continue
+    found.push({
+      side,
+      pack: Number(pack),
+      offset: Number(offset),
+      ref: ref as BlobRef,
+      size: Number(size),
+    })
+  }
+  return found
 }

@@ -2,16 +2,20 @@ import type { KeyValue, KeyValueOperation } from '../base/key-value.ts'
 import type { Log } from '../base/log.ts'
 import type { PackDirectory } from './pack-directory.ts'
 import {
+  type BlobRow,
   encodeBlobRow,
+  findBlobs,
   blobKey,
   type PackRow,
   type PackSide,
   putNextNumber,
   putPackRow,
+  putRemoved,
   readNextNumber,
   readPackRow,
 } from './pack-index.ts'
 import { type PackEvent, scanPack } from './pack-scan.ts'
+import type { BlobRef } from './ref.ts'
 import { UNINDEXED_VERIFIED_BYTES } from './limits.ts'
 
 /** Rows written at a time while packs are indexed again. */
@@ -106,32 +110,45 @@ function stretches(
   return [{ from, until: length, payloads: 'skip' }]
 }
 
+type FoundBlob = Extract<PackEvent, { kind: 'blob' }>
+
 interface RowWriter {
-  add(event: Extract<PackEvent, { kind: 'blob' }>): Promise<void>
+  add(event: FoundBlob): Promise<void>
   finish(row: PackRow): Promise<void>
 }
 
+/**
+ * Of two records of one blob (one of them left by a write that failed, or set aside as damaged and received
+ * again) the later one counts. Where it was verified just now, the other is marked as removed: else a removal of the
+ * blob, which knows of one place only, would leave it behind.
+ */
 function rowWriter(
   rows: KeyValue,
   place: { side: PackSide; pack: number },
   firstNumber: number,
 ): RowWriter {
   let number = firstNumber
-  let operations: KeyValueOperation[] = []
+  let found = new Map<BlobRef, BlobRow>()
+  const removed: KeyValueOperation[] = []
+  const replaces = (event: FoundBlob, old: BlobRow): void => {
+    const isSame =
+      old.side === place.side && old.pack === place.pack && old.offset === event.payloadOffset
+    if (event.bytes && !isSame) removed.push(putRemoved({ ...old, ref: event.ref }))
+  }
   const flush = async (more: readonly KeyValueOperation[]): Promise<void> => {
-    const batch = operations
-    operations = []
-    const known = await rows.getMany(batch.map(operation => operation.key))
-    // What is indexed already lies elsewhere, or was met twice: the first place stays.
-    const fresh = batch.filter((_, at) => known[at] === undefined)
-    await rows.batch([...fresh, ...more, putNextNumber(number)])
+    const puts = [...found].map(([ref, row]) => {
+      return { type: 'put', key: blobKey(ref), value: encodeBlobRow(row) } as const
+    })
+    found = new Map()
+    await rows.batch([...puts, ...removed.splice(0), ...more, putNextNumber(number)])
   }
   return {
-    async add({ ref, payloadOffset, size }) {
-      const value = encodeBlobRow({ ...place, offset: payloadOffset, size, number })
-      number += 1
-      operations.push({ type: 'put', key: blobKey(ref), value })
-      if (operations.length >= ROWS_PER_BATCH) await flush([])
+    async add(event) {
+      const { ref, payloadOffset, size } = event
+      const old = found.get(ref) ?? (await findBlobs(rows, [ref]))[0]
+      if (old) replaces(event, old)
+      found.set(ref, { ...place, offset: payloadOffset, size, number: old?.number ?? number++ })
+      if (found.size >= ROWS_PER_BATCH) await flush([])
     },
     finish: row => flush([putPackRow(place, row)]),
   }

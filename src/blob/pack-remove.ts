@@ -1,15 +1,26 @@
 import type { FileLayer } from '../base/files.ts'
 import type { KeyValueOperation } from '../base/key-value.ts'
 import { headerLength } from './pack-format.ts'
-import { blobKey, type BlobRow, decodeBlobRow, findBlobs, quarantineKey } from './pack-index.ts'
+import {
+  blobKey,
+  type BlobRow,
+  decodeBlobRow,
+  deleteRemoved,
+  findBlobs,
+  findRemoved,
+  putRemoved,
+  quarantineKey,
+  type RemovedRecord,
+} from './pack-index.ts'
 import type { PackState } from './pack-state.ts'
 import { packTablePath } from './pack-tables.ts'
 import type { BlobRef } from './ref.ts'
 
 /**
- * Removes blobs so that no power cut brings them back: first the tables that name them go, then their rows, then
- * their headers are overwritten, each step synced before the next. Cut in between, a blob is gone from the
- * index and its record is dead space; only a lost index could find it again, and nobody was told that it is gone.
+ * Removes blobs so that no power cut brings them back. In one synced write their rows go, and rows take their place
+ * that say which headers are to be overwritten; then the tables that name them go, then the headers, each step
+ * synced. Cut in between, the next start finishes it: a removal that was begun is never half true, and the one who
+ * asks for it again is not told that it is done while a lost index could still find the record.
  */
 export async function removeBlobs(
   state: PackState,
@@ -17,23 +28,23 @@ export async function removeBlobs(
   refs: readonly BlobRef[],
 ): Promise<void> {
   await finishCuts(state)
+  // What a failed write of the index left undone may be on the disk all the same.
+  state.requireWritable()
   const found = await findRecords(state, refs)
-  if (found.length === 0) {
-    // What a failed write of the index left undone may be on the disk all the same.
-    state.requireWritable()
-    return
-  }
-  await removeTables(state, files, found)
-  await removeRows(state, found)
-  for (const [side, records] of Map.groupBy(found, ({ row }) => row.side)) {
-    const dead = records.map(({ ref, row }) => ({
-      ref,
-      size: row.size,
-      pack: row.pack,
-      offset: row.offset,
-    }))
+  if (found.length > 0) await removeRows(state, found)
+  await finishRemovals(state, files)
+}
+
+/** Overwrites the headers of all records that were removed and still have theirs. */
+export async function finishRemovals(state: PackState, files: FileLayer): Promise<void> {
+  const records = await findRemoved(state.rows)
+  if (records.length === 0) return
+  await removeTables(state, files, records)
+  for (const [side, dead] of Map.groupBy(records, record => record.side)) {
     await state.directory(side).markDeleted(dead)
   }
+  // Lost in a power cut, they are only done once more.
+  await state.write(records.map(deleteRemoved), 0, false)
 }
 
 async function finishCuts(state: PackState): Promise<void> {
@@ -63,12 +74,10 @@ async function findRecords(state: PackState, refs: readonly BlobRef[]): Promise<
 async function removeTables(
   state: PackState,
   files: FileLayer,
-  records: readonly FoundRecord[],
+  records: readonly RemovedRecord[],
 ): Promise<void> {
-  const paths = new Set(
-    records.map(({ row }) => packTablePath(state.directory(row.side), row.pack)),
-  )
-  const directories = new Set(records.map(({ row }) => state.directory(row.side).directory))
+  const paths = new Set(records.map(({ side, pack }) => packTablePath(state.directory(side), pack)))
+  const directories = new Set(records.map(({ side }) => state.directory(side).directory))
   for (const path of paths) await files.remove(path)
   for (const directory of directories) await files.syncDirectory(directory)
 }
@@ -76,6 +85,7 @@ async function removeTables(
 async function removeRows(state: PackState, records: readonly FoundRecord[]): Promise<void> {
   const operations: KeyValueOperation[] = []
   for (const { ref, row, isQuarantined } of records) {
+    operations.push(putRemoved({ ...row, ref }))
     if (isQuarantined) {
       // Its bytes count as dead since it was set aside.
       operations.push(state.release(ref))

@@ -17,7 +17,7 @@ import {
 } from './pack-index.ts'
 import { readPackLog } from './pack-log.ts'
 import { recoverPacks } from './pack-recovery.ts'
-import { removeBlobs } from './pack-remove.ts'
+import { finishRemovals, removeBlobs } from './pack-remove.ts'
 import { openPackState, type PackState } from './pack-state.ts'
 import { readBlob } from './pack-fetch.ts'
 import type { BlobRef } from './ref.ts'
@@ -73,6 +73,7 @@ export async function openPackStore(options: PackStoreOptions): Promise<PackStor
     await recoverPacks({ side, packs, rows, log, mayCut: side !== 'legacy' })
   }
   const state = await openPackState(rows, directories)
+  await finishRemovals(state, options.files)
   const identity = await readIdentity(rows, options.random)
   const queue = openCommitQueue(blobs => commitBlobs(state, options.classify, blobs))
   const damaged = async (ref: BlobRef): Promise<void> => {
