@@ -1,0 +1,38 @@
+import { openBudget } from '../base/budget.ts'
+import type { Door, Received } from '../blob/receive.ts'
+import { INTAKE_BLOB_BYTES_MIN, INTAKE_BYTES_MAX } from './limits.ts'
+
+/** Feeds the door with many blobs at once, within a bound of bytes that are not yet durable. */
+export interface Intake {
+  readonly newBytes: number
+  /** Waits for room, then hands the bytes over; `stored` resolves once they are durable. */
+  offer(bytes: Uint8Array): Promise<{ readonly stored: Promise<Received> }>
+}
+
+export function openIntake(door: Door, signal: AbortSignal | undefined): Intake {
+  const budget = openBudget(INTAKE_BYTES_MAX)
+  let newBytes = 0
+
+  async function receive(bytes: Uint8Array, giveBack: () => void): Promise<Received> {
+    try {
+      const received = await door.receive(bytes)
+      if (received.isNew) newBytes += received.size
+      return received
+    } finally {
+      giveBack()
+    }
+  }
+
+  return {
+    get newBytes() {
+      return newBytes
+    },
+    async offer(bytes) {
+      const giveBack = await budget.take(Math.max(bytes.length, INTAKE_BLOB_BYTES_MIN), signal)
+      const stored = receive(bytes, giveBack)
+      // Whoever needs the ref awaits it later; until then its failure must not end the process.
+      stored.catch(() => undefined)
+      return { stored }
+    },
+  }
+}

@@ -1,0 +1,20 @@
+/** Bytes that a snapshot has read and the store has not yet kept: two seconds of a slow disk. */
+export const INTAKE_BYTES_MAX = 64 * 1024 * 1024
+
+/** What the smallest blob takes of that: its promise and its rows, so that tiny blobs are bounded too. */
+export const INTAKE_BLOB_BYTES_MIN = 4096
+
+/** Bytes read from a large file at once: several chunks, for a disk's full speed. */
+export const READ_BLOCK_BYTES = 4 * 1024 * 1024
+
+/** Work without a break, in milliseconds: the node serves others meanwhile. */
+export const BUSY_MS_MAX = 20
+
+/** Inodes with several names that are remembered; the names beyond are stored as files of their own. */
+export const HARD_LINKS_MAX = 1_000_000
+
+/** A file younger than this when it was read may change again without its times showing it. */
+export const FRESH_MS = 2000
+
+/** Problems that are listed one by one; a tree that has more is only counted on. */
+export const PROBLEMS_MAX = 10_000
