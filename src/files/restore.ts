@@ -276,8 +276,14 @@ function setMetadata({ full }: Place, node: NodeFields, isLink = false): void {
   if (!isLink && node.permission !== undefined)
     chmodSync(full, node.permission | (node.specialMode ?? 0))
   if (node.mtime === undefined) return
-  const seconds = Number(node.mtime) / 1e9
+  const seconds = secondsText(node.mtime)
   lutimesSync(full, seconds, seconds)
+}
+
+/** Decimal seconds as text: Node takes a negative number for the present time, a negative text for what it says. */
+function secondsText(time: bigint): string {
+  const digits = String(time < 0n ? -time : time).padStart(10, '0')
+  return `${time < 0n ? '-' : ''}${digits.slice(0, -9)}.${digits.slice(-9)}`
 }
 
 /** One name for each entry, so that what an interrupted restore left behind is found and replaced. */
