@@ -20,61 +20,21 @@ export interface FramedStream {
 }
 
 export const FRAME_HEAD_BYTES = 4
+/** Arrivals that together are smaller are copied into one piece. */
+const JOINED_BYTES_MAX = 2048
+
 export const FRAME_BODY_MAX = FRAME_BYTES_MAX - FRAME_HEAD_BYTES
 
 export function openFramedStream(stream: Stream): FramedStream {
-  const received: Uint8Array[] = []
-  let buffered = 0
-  let isEnded = false
-  let failure: Error | undefined
-  let wakeReader: (() => void) | undefined
+  const reader = readBytes(stream)
   let sending: Promise<void> = Promise.resolve()
 
-  const wake = (): void => {
-    wakeReader?.()
-    wakeReader = undefined
-  }
-  const end = (error: Error | undefined): void => {
-    isEnded = true
-    failure ??= error
-    wake()
-  }
-  stream.addEventListener('message', event => {
-    const bytes = event.data.subarray()
-    received.push(bytes)
-    buffered += bytes.length
-    if (buffered > RECEIVE_BUFFER_BYTES) stream.pause()
-    wake()
-  })
-  stream.addEventListener('remoteCloseWrite', () => end(undefined))
-  stream.addEventListener('close', event => end(event.error))
-
-  /** Takes `length` bytes off the front; undefined when the stream ends before there are as many. */
-  async function take(length: number): Promise<Uint8Array | undefined> {
-    while (buffered < length) {
-      if (isEnded && stream.readBufferLength === 0) return failOrEnd()
-      const { promise, resolve } = Promise.withResolvers<void>()
-      wakeReader = resolve
-      stream.resume()
-      await promise
-    }
-    const bytes = cutFront(received, length)
-    buffered -= length
-    if (buffered <= RECEIVE_BUFFER_BYTES / 2) stream.resume()
-    return bytes
-  }
-
-  function failOrEnd(): undefined {
-    if (failure) throw failure
-    return undefined
-  }
-
   async function receive(): Promise<Uint8Array | undefined> {
-    const head = await take(FRAME_HEAD_BYTES)
+    const head = await reader.take(FRAME_HEAD_BYTES)
     if (!head) return undefined
     const length = new DataView(head.buffer, head.byteOffset).getUint32(0)
     if (length > FRAME_BODY_MAX) throw new PeerkeepError('BAD_FRAME', `a frame of ${length} bytes`)
-    const body = await take(length)
+    const body = await reader.take(length)
     if (!body) throw new PeerkeepError('BAD_FRAME', 'the stream ended within a frame')
     return body
   }
@@ -96,11 +56,81 @@ export function openFramedStream(stream: Stream): FramedStream {
     },
     receive,
     get buffered() {
-      return buffered + stream.readBufferLength
+      return reader.buffered()
     },
     close: () => stream.close(),
     abort: error => stream.abort(error),
   }
+}
+
+interface ByteReader {
+  /** The next `length` bytes; undefined at the end of the stream. */
+  take(length: number): Promise<Uint8Array | undefined>
+  buffered(): number
+}
+
+function readBytes(stream: Stream): ByteReader {
+  const received: Uint8Array[] = []
+  let buffered = 0
+  let isEnded = false
+  let isResuming = false
+  let failure: Error | undefined
+  let wakeReader: (() => void) | undefined
+
+  const wake = (): void => {
+    wakeReader?.()
+    wakeReader = undefined
+  }
+  const end = (error: Error | undefined): void => {
+    isEnded = true
+    failure ??= error
+    wake()
+  }
+  const pauseWhenFull = (): void => {
+    if (buffered > RECEIVE_BUFFER_BYTES && isReadable(stream)) stream.pause()
+  }
+  /**
+   * Hands out what libp2p kept meanwhile. A pause from within that would be undone: yamux opens its window
+   * once more when `resume` ends, while libp2p holds the stream for paused, until its buffer overflows.
+   */
+  const resume = (): void => {
+    if (!isReadable(stream)) return
+    isResuming = true
+    stream.resume()
+    isResuming = false
+    pauseWhenFull()
+  }
+  stream.addEventListener('message', event => {
+    const bytes = event.data.subarray()
+    append(received, bytes)
+    buffered += bytes.length
+    if (!isResuming) pauseWhenFull()
+    wake()
+  })
+  stream.addEventListener('remoteCloseWrite', () => end(undefined))
+  stream.addEventListener('close', event => end(event.error))
+
+  async function take(length: number): Promise<Uint8Array | undefined> {
+    while (buffered < length) {
+      if (isEnded && stream.readBufferLength === 0) return failOrEnd()
+      const { promise, resolve: onMore } = Promise.withResolvers<void>()
+      wakeReader = onMore
+      resume()
+      await promise
+    }
+    const bytes = cutFront(received, length)
+    buffered -= length
+    if (buffered <= RECEIVE_BUFFER_BYTES / 2) resume()
+    return bytes
+  }
+
+  function failOrEnd(): undefined {
+    if (failure) throw failure
+    if (buffered > 0) throw new PeerkeepError('BAD_FRAME', 'the stream ended within a frame')
+    return undefined
+  }
+
+  return { take, buffered: () => buffered + stream.readBufferLength }
 }
 
 async function untilWritable(stream: Stream): Promise<void> {
@@ -117,6 +147,17 @@ async function untilWritable(stream: Stream): Promise<void> {
   }
   if (stream.writeStatus !== 'writable')
     throw new PeerkeepError('PEER_UNREACHABLE', 'the line is closed')
+}
+
+function isReadable(stream: Stream): boolean {
+  return stream.readStatus === 'readable' || stream.readStatus === 'paused'
+}
+
+/** Small arrivals share a piece: a peer that sends byte by byte must not make a million of them. */
+function append(pieces: Uint8Array[], bytes: Uint8Array): void {
+  const last = pieces.at(-1)
+  if (last === undefined || last.length + bytes.length > JOINED_BYTES_MAX) pieces.push(bytes)
+  else pieces[pieces.length - 1] = Buffer.concat([last, bytes])
 }
 
 /** Removes and joins the first `length` bytes of a list of pieces that has at least as many. */
