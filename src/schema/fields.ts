@@ -13,5 +13,5 @@ export function foldedKeys(object: JsonObject): Fields {
  * toLowerCase knows the second only.
  */
 export function foldKey(key: string): string {
-  return key.toLowerCase().replaceAll('\u017f', 's')
+  return key.toWellFormed().toLowerCase().replaceAll('\u017f', 's')
 }

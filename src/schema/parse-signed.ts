@@ -100,9 +100,22 @@ function readShare(fields: Fields): ShareClaim {
     authType: text(fields, 'authType') ?? '',
     transitive,
     target: optionalRef(fields.get('target')),
-    search: search === undefined ? undefined : neededObject(search),
+    search: search === undefined ? undefined : wellFormed(neededObject(search)),
     expires: expiry,
   }
+}
+
+/** An object with all its texts as {@link optionalText} reads them. */
+function wellFormed(object: JsonObject): JsonObject {
+  const wellFormedValue = (value: JsonValue): JsonValue => {
+    if (typeof value === 'string') return value.toWellFormed()
+    if (typeof value !== 'object' || value === null) return value
+    if (Array.isArray(value)) return (value as readonly JsonValue[]).map(wellFormedValue)
+    return wellFormed(value as JsonObject)
+  }
+  return Object.fromEntries(
+    Object.entries(object).map(([key, value]) => [key.toWellFormed(), wellFormedValue(value)]),
+  )
 }
 
 function readFacts(value: JsonValue | undefined): FileFacts[] {

@@ -258,6 +258,10 @@ describe('one signature, one meaning', () => {
     const parsed = parse(blob({ ...claim, value: '?' }).replace('?', '\\ud800'))
     assert.ok(parsed?.type === 'claim' && parsed.claim.claimType === 'set-attribute')
     assert.equal(parsed.claim.value, '\ufffd')
+    const search = blob({ ...share, search: { '?': [{ x: '?' }] } }).replaceAll('?', '\\ud800')
+    const found = parse(search)
+    assert.ok(found?.type === 'claim' && found.claim.claimType === 'share')
+    assert.deepEqual(found.claim.search, { '\ufffd': [{ x: '\ufffd' }] })
   })
 })
 
