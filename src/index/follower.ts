@@ -1,0 +1,74 @@
+import type { Clock } from '../base/clock.ts'
+import type { BlobRef } from '../blob/ref.ts'
+import type { LogPosition, SchemaLog } from '../blob/store.ts'
+import { FUTURE_LIMIT_MS } from '../schema/hybrid-clock.ts'
+import type { Ground } from './evaluate.ts'
+import { groupsOf } from './groups.ts'
+import { draftOfArrived, draftOfLost } from './missing.ts'
+import type { Trust } from './queries.ts'
+import { dateText } from './rows.ts'
+import { type StepParts, type Steps, openSteps } from './steps.ts'
+import { openWriter } from './writer.ts'
+
+export interface FollowerParts extends StepParts {
+  /** The store's log of schema blobs and keys. */
+  readonly log: SchemaLog
+  readonly clock: Clock
+  /** Blobs taken in one batch. */
+  readonly groupBlobsMax?: number | undefined
+}
+
+/** What keeps the rows up with the log. All that writes rows goes through it. */
+export interface Follower {
+  readonly trust: Trust
+  readonly ground: Ground
+  /** Takes in all that the log holds, and settles what follows from it. Not twice at once. */
+  readonly follow: () => Promise<void>
+  readonly arrived: (refs: readonly BlobRef[]) => Promise<void>
+  readonly lost: (refs: readonly BlobRef[]) => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+/**
+ * One pass: what has become due; the log, group by group; then what the batches left to be done:
+ * claims whose key came, what newly trusted keys touched, permanodes to fold. Each step is a batch that
+ * leaves the rest in the rows, so that a pass that ends anywhere is continued by the next.
+ */
+export async function openFollower(parts: FollowerParts): Promise<Follower> {
+  const { rows, clock, log, groupBlobsMax } = parts
+  const writer = await openWriter(rows)
+  const steps = openSteps(parts, writer)
+
+  async function follow(): Promise<void> {
+    const ahead = dateText(BigInt(clock.now() + FUTURE_LIMIT_MS) * 1_000_000n)
+    const dueUntil = ahead > writer.horizon() ? ahead : writer.horizon()
+    // Before the log is read: nothing dated up to `horizon` may still wait when that moves on.
+    while (await steps.release(dueUntil)) continue
+    const after = (await rows.get('position')) as LogPosition | undefined
+    for await (const group of groupsOf(log.readLog(after), groupBlobsMax)) {
+      await steps.take({ ...group, dueUntil })
+    }
+    await settle(steps, dueUntil)
+  }
+
+  await steps.refreshTrust()
+  return {
+    trust: steps.trust,
+    ground: steps.ground,
+    follow,
+    arrived: async refs => void (await writer.write(async () => draftOfArrived(rows, refs))),
+    lost: async refs => void (await writer.write(async () => draftOfLost(rows, refs))),
+    close: async () => writer.close(),
+  }
+}
+
+/** Until nothing is left: each step may leave work for the ones before it. */
+async function settle(steps: Steps, dueUntil: string): Promise<void> {
+  while (
+    (await steps.refreshTrust()) ||
+    (await steps.takeWaiting(dueUntil)) ||
+    (await steps.markTrusted()) ||
+    (await steps.fold())
+  )
+    continue
+}

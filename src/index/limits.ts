@@ -1,0 +1,26 @@
+/** Blobs taken from the log in one batch: enough to share its cost, few enough to verify at once. */
+export const GROUP_BLOBS_MAX = 1000
+
+/** Bytes of blobs in one batch: what a group of large directories may hold in memory. */
+export const GROUP_BYTES_MAX = 4 * 1024 * 1024
+
+/** Rows of a work queue that one batch settles: as for the log, bounded memory and short batches. */
+export const SETTLE_ROWS_MAX = 500
+
+/** Characters of rows after which a batch of folded states is written. */
+export const SETTLE_CHARACTERS_MAX = 4 * 1024 * 1024
+
+/** Refs looked up in the store at once. */
+export const STAT_REFS_MAX = 1000
+
+/** Claims read ahead while a permanode is folded: enough to look up their deletes together. */
+export const FOLD_CLAIMS_MAX = 200
+
+/**
+ * Characters of a folded state that are kept as a row. A set of more members than this is folded at
+ * each question instead: writing it again for each new member would cost the square of its size.
+ */
+export const STATE_CHARACTERS_MAX = 1024 * 1024
+
+/** Key blobs held in memory for verifying; as many as the schema keeps ready. */
+export const KEY_BLOBS_MAX = 256

@@ -1,0 +1,156 @@
+import { type KeyValue, prefixRange } from '../base/key-value.ts'
+import type { Log } from '../base/log.ts'
+import type { BlobRef } from '../blob/ref.ts'
+import type { SizedRef } from '../blob/store.ts'
+import { refsIn } from '../schema/parse-schema.ts'
+import { parseCounts } from './counts.ts'
+import { type Ground, metaOf } from './evaluate.ts'
+import { type Follower, type FollowerParts, openFollower } from './follower.ts'
+import { SETTLE_ROWS_MAX, STAT_REFS_MAX } from './limits.ts'
+import { absentOf } from './missing.ts'
+import { openPasses } from './passes.ts'
+import {
+  queryBackups,
+  queryClaims,
+  queryFacts,
+  queryPermanode,
+  queryPermanodes,
+  queryPlannedPermanode,
+  querySnapshots,
+  rangeAfter,
+} from './permanode-queries.ts'
+import type { Index, MetaKind, MissingBlob } from './queries.ts'
+import { VERSION, dateOfText, lastField, readMeta } from './rows.ts'
+
+export interface IndexParts extends FollowerParts {
+  /** Where it is said what went wrong behind `wake`. */
+  readonly messages: Log
+}
+
+/** An index over `rows`, which stay the caller's to close. Follows the log from where the rows are. */
+export async function openIndex(parts: IndexParts): Promise<Index> {
+  const { rows } = parts
+  await checkVersion(rows)
+  const follower = await openFollower(parts)
+  const passes = openPasses(follower.follow, parts.messages)
+
+  async function close(): Promise<void> {
+    passes.stop()
+    await follower.close()
+    await passes.idle()
+  }
+
+  return {
+    wake: passes.wake,
+    catchUp: passes.run,
+    ...permanodeQueries(follower.ground),
+    ...blobQueries(parts, follower),
+    trust: follower.trust,
+    latestClaimDate: async () => latestClaimDate(follower),
+    counts: async () => parseCounts(await rows.get('counts')),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+type PermanodeQueries = Pick<
+  Index,
+  'permanode' | 'claims' | 'plannedPermanode' | 'permanodes' | 'backups' | 'snapshots' | 'facts'
+>
+
+function permanodeQueries(ground: Ground): PermanodeQueries {
+  return {
+    permanode: async (ref, at) => queryPermanode(ground, ref, at),
+    claims: ref => queryClaims(ground, ref),
+    plannedPermanode: async key => queryPlannedPermanode(ground, key),
+    permanodes: after => queryPermanodes(ground.rows, after),
+    async *backups() {
+      yield* await queryBackups(ground)
+    },
+    snapshots: backup => querySnapshots(ground, backup),
+    facts: async file => queryFacts(ground, file),
+  }
+}
+
+type BlobQueries = Pick<
+  Index,
+  'edgesFrom' | 'edgesTo' | 'meta' | 'enumerateMeta' | 'missing' | 'arrived' | 'lost'
+>
+
+function blobQueries({ rows, fetch, stat }: FollowerParts, follower: Follower): BlobQueries {
+  const { arrived, lost } = follower
+
+  async function* missing(after?: BlobRef): AsyncGenerator<MissingBlob> {
+    let batch: MissingBlob[] = []
+    for await (const [key, by] of rows.scan(rangeAfter('missing|', after))) {
+      batch.push({ needed: lastField(key) as BlobRef, by: by as BlobRef })
+      if (batch.length < STAT_REFS_MAX) continue
+      yield* await stillMissing(batch)
+      batch = []
+    }
+    yield* await stillMissing(batch)
+  }
+
+  /** A kill may have come between a blob's arrival and the word of it: the store knows. */
+  async function stillMissing(batch: readonly MissingBlob[]): Promise<MissingBlob[]> {
+    const absent = new Set(
+      await absentOf(
+        stat,
+        batch.map(({ needed }) => needed),
+      ),
+    )
+    const here = batch.filter(({ needed }) => !absent.has(needed))
+    if (here.length > 0) await arrived(here.map(({ needed }) => needed))
+    return batch.filter(({ needed }) => absent.has(needed))
+  }
+
+  return {
+    async *edgesFrom(ref) {
+      const bytes = (await metaOf(rows, ref)) === undefined ? undefined : await fetch(ref)
+      if (bytes) yield* refsIn(bytes)
+    },
+    async *edgesTo(ref) {
+      for await (const [key] of rows.scan(prefixRange(`back|${ref}|`)))
+        yield lastField(key) as BlobRef
+    },
+    async meta(ref) {
+      const meta = await metaOf(rows, ref)
+      return meta && { type: meta.type, size: meta.size }
+    },
+    enumerateMeta: (kind, after) => enumerateMeta(rows, kind, after),
+    missing,
+    arrived,
+    lost,
+  }
+}
+
+async function* enumerateMeta(
+  rows: KeyValue,
+  kind: MetaKind,
+  after?: BlobRef,
+): AsyncGenerator<SizedRef> {
+  const prefix = kind === 'claims' ? 'meta|c|' : 'meta|s|'
+  for await (const [key, value] of rows.scan(rangeAfter(prefix, after))) {
+    yield { ref: lastField(key) as BlobRef, size: readMeta(value).size }
+  }
+}
+
+async function latestClaimDate({ ground, trust }: Follower): Promise<bigint> {
+  const keys = [trust.owner, ...trust.devices().map(device => device.keyId)]
+  const dates = await ground.rows.getMany(keys.map(key => `latest|${key}`))
+  const known = dates.filter(date => date !== undefined).sort()
+  const latest = known.at(-1)
+  return latest === undefined ? 0n : dateOfText(latest)
+}
+
+/** Rows of another version are no use: all go, and the log is followed from its beginning. */
+async function checkVersion(rows: KeyValue): Promise<void> {
+  if ((await rows.get('version')) === VERSION) return
+  await rows.batch([{ type: 'delete', key: 'position' }])
+  for (;;) {
+    const found = await Array.fromAsync(rows.scan({ limit: SETTLE_ROWS_MAX }))
+    if (found.length === 0) break
+    await rows.batch(found.map(([key]) => ({ type: 'delete', key })))
+  }
+  await rows.batch([{ type: 'put', key: 'version', value: VERSION }])
+}

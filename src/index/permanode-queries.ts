@@ -1,0 +1,161 @@
+import { type KeyValue, prefixRange } from '../base/key-value.ts'
+import { type BlobRef, isBlobRef } from '../blob/ref.ts'
+import type { FileFacts, Nanoseconds } from '../schema/schema-blob.ts'
+import type { KeyId } from '../schema/signer.ts'
+import {
+  BACKUP_ATTRIBUTE,
+  BACKUP_DEVICE_ATTRIBUTE,
+  CONTENT_ATTRIBUTE,
+} from '../schema/well-known.ts'
+import { type ClaimRow, isAttributeClaim } from './claim-row.ts'
+import {
+  type Ground,
+  actingClaims,
+  foldPermanode,
+  isDeleted,
+  membersOf,
+  metaOf,
+  permanodeMembers,
+  withDeletes,
+} from './evaluate.ts'
+import type { Backup, IndexedClaim, PermanodeState, Snapshot } from './queries.ts'
+import { anchorOf, anchorOfKey, dateOfText, lastField } from './rows.ts'
+import { type StateRow, computeState, readState } from './state.ts'
+
+/** The state of a permanode: from its row where that is settled, else from its claims. */
+export async function queryPermanode(
+  ground: Ground,
+  ref: BlobRef,
+  at?: Nanoseconds,
+): Promise<PermanodeState | undefined> {
+  const meta = await metaOf(ground.rows, ref)
+  if (meta?.type !== 'permanode' || !meta.signed) return undefined
+  const members = await membersOf(ground, anchorOf(meta.signed))
+  const standing = members[0] ?? ref
+  const signed = (await metaOf(ground.rows, standing))?.signed ?? meta.signed
+  const state = members.length === 0 ? emptyState : await stateOf(ground, members, at)
+  return {
+    ref: standing,
+    signer: signed.keyId,
+    isOwn: members.length > 0,
+    key: signed.plannedKey,
+    isDeleted: state.isDeleted,
+    attributes: new Map([...state.attributes].map(([name, values]) => [name, [...values]])),
+    modified: dateOfText(state.modified ?? signed.date),
+  }
+}
+
+/** Acting claims on the permanode, or aimed at the permanode or claim, `ref`. */
+export async function* queryClaims(ground: Ground, ref: BlobRef): AsyncGenerator<IndexedClaim> {
+  const refs = (await permanodeMembers(ground, ref)) ?? (await blobsOfClaim(ground.rows, ref))
+  for await (const { claim, isLive } of withDeletes(
+    ground,
+    actingClaims(ground, refs, ['a', 'd', 'x']),
+  )) {
+    yield indexedClaim(claim, isLive)
+  }
+}
+
+export async function queryPlannedPermanode(
+  ground: Ground,
+  key: string,
+): Promise<BlobRef | undefined> {
+  return (await membersOf(ground, anchorOfKey(key)))[0]
+}
+
+/** Own permanodes; of several blobs that are one, the one that stands for all. */
+export async function* queryPermanodes(rows: KeyValue, after?: BlobRef): AsyncGenerator<BlobRef> {
+  for await (const [key] of rows.scan(rangeAfter('state|', after))) yield lastField(key) as BlobRef
+}
+
+export async function queryBackups(ground: Ground): Promise<Backup[]> {
+  const backups: Backup[] = []
+  for await (const [key] of ground.rows.scan(prefixRange('backup|'))) {
+    const permanode = lastField(key) as BlobRef
+    const { attributes } = await stateOf(ground, [permanode])
+    const name = firstOf(attributes, BACKUP_ATTRIBUTE)
+    const device = firstOf(attributes, BACKUP_DEVICE_ATTRIBUTE) as KeyId | undefined
+    if (name !== undefined && device !== undefined) backups.push({ permanode, device, name })
+  }
+  return backups.sort(
+    (a, b) => order(a.device, b.device) || order(a.name, b.name) || order(a.permanode, b.permanode),
+  )
+}
+
+export async function* querySnapshots(ground: Ground, backup: BlobRef): AsyncGenerator<Snapshot> {
+  const members = await permanodeMembers(ground, backup)
+  for await (const { claim, isLive } of withDeletes(
+    ground,
+    actingClaims(ground, members ?? [], ['a']),
+  )) {
+    const { body, ref, date } = claim
+    if (!isLive || !isAttributeClaim(body) || body.attribute !== CONTENT_ATTRIBUTE) continue
+    if (body.claimType === 'del-attribute' || !isBlobRef(body.value)) continue
+    yield { content: body.value, claim: ref, date: dateOfText(date) }
+  }
+}
+
+/** The latest that an own device says. */
+export async function queryFacts(ground: Ground, file: BlobRef): Promise<FileFacts | undefined> {
+  for await (const [key, value] of ground.rows.scan({
+    ...prefixRange(`fact|${file}|`),
+    reverse: true,
+  })) {
+    const keyId = key.split('|')[3] as KeyId
+    if (ground.isOwn(keyId)) return JSON.parse(value) as FileFacts
+  }
+  return undefined
+}
+
+/** The range of the rows `prefix` and a ref, those behind `after`. */
+export function rangeAfter(
+  prefix: string,
+  after: BlobRef | undefined,
+): { from: string; until: string } {
+  const range = prefixRange(prefix)
+  // No ref is the beginning of another one, so the first key behind it is the row behind it.
+  return after === undefined ? range : { ...range, from: `${prefix}${after}!` }
+}
+
+const emptyState: StateRow = {
+  attributes: new Map(),
+  modified: undefined,
+  last: undefined,
+  isDeleted: false,
+}
+
+async function stateOf(
+  ground: Ground,
+  members: readonly BlobRef[],
+  at?: Nanoseconds,
+): Promise<StateRow> {
+  if (at !== undefined) {
+    return {
+      ...(await foldPermanode(ground, members, at)),
+      isDeleted: await isDeleted(ground, members),
+    }
+  }
+  const row = await ground.rows.get(`state|${members[0] ?? ''}`)
+  return (row === undefined ? undefined : readState(row)) ?? computeState(ground, members)
+}
+
+/** All blobs that are the same claim as `ref`. */
+async function blobsOfClaim(rows: KeyValue, ref: BlobRef): Promise<BlobRef[]> {
+  const id = (await metaOf(rows, ref))?.signed?.id
+  if (id === undefined) return []
+  const twins = await Array.fromAsync(rows.scan(prefixRange(`twin|${id}|`)))
+  return twins.length === 0 ? [ref] : twins.map(([key]) => lastField(key) as BlobRef)
+}
+
+function indexedClaim({ ref, keyId, date, body }: ClaimRow, isLive: boolean): IndexedClaim {
+  return { ref, signer: keyId, date: dateOfText(date), body, isDeleted: !isLive }
+}
+
+function firstOf(attributes: StateRow['attributes'], name: string): string | undefined {
+  return attributes.get(name)?.values().next().value
+}
+
+function order(a: string, b: string): number {
+  if (a === b) return 0
+  return a < b ? -1 : 1
+}

@@ -1,0 +1,142 @@
+import { hash } from 'node:crypto'
+
+import type { BlobRef } from '../blob/ref.ts'
+import type { Nanoseconds } from '../schema/schema-blob.ts'
+import type { KeyId } from '../schema/signer.ts'
+
+/**
+ * The rows of the index. Fields of a key are joined by `|`; values are JSON, which keeps any text
+ * well-formed. DATE is fixed-width, so that order of text is order of time; ID is a claim's identity
+ * (its signed bytes and its signer), whatever blobs it stands in.
+ *
+ * What follows from blobs alone, whoever is trusted:
+ *
+ * | key | value | meaning |
+ * |---|---|---|
+ * | `version` | VERSION | another one, and all rows are dropped |
+ * | `position` | log position | what is committed |
+ * | `meta|c|REF`, `meta|s|REF` | type, size, for signed blobs what they are about | blobs of the log: those that can act, the others |
+ * | `meta|l|REF` | the same, behind the letter it had | blobs that were in the log and are lost |
+ * | `key|KEYREF` | key id, key blob | public keys |
+ * | `wait|KEYREF|REF` | | a signed blob whose key is not here |
+ * | `anchor|ANCHOR|REF` | key id | permanode blobs that may be one permanode: by planned key, else by ID |
+ * | `claim|ABOUT|CLASS|DATE|KEYID|ID` | what it says, its signed bytes | claims; CLASS `a` attribute, `d` delete, `x` other; ABOUT the permanode or target |
+ * | `twin|ID|REF` | | the blobs of a claim that stands in several |
+ * | `aimed|REF` | | a delete claim names REF |
+ * | `by|KEYID|REF` | | REF is a permanode of, or named by a claim of KEYID |
+ * | `cert|KEYID|PERMANODE|DATE|ID` | role | certificates, by whom |
+ * | `fact|FILE|DATE|KEYID|ID` | facts | what a device says about a file's content |
+ * | `back|TO|FROM` | `n` when FROM needs TO | edges, backwards; forwards they are in the blob |
+ * | `latest|KEYID` | DATE | latest date of what is due, by signer |
+ * | `horizon` | DATE | latest of all of them |
+ * | `due|DATE|REF` | | signed blobs that are not due yet |
+ * | `counts` | counts | |
+ *
+ * What also follows from whose keys act, or from the store:
+ *
+ * | key | value | meaning |
+ * |---|---|---|
+ * | `own` | key ids | whose claims the states below are folded from |
+ * | `state|REF` | state | own permanodes, folded; REF is the smallest of those that are one |
+ * | `backup|REF` | | states that are backups and not deleted |
+ * | `missing|NEEDED` | one that needs it | |
+ *
+ * Work that a batch leaves for the next ones, so that a kill loses none of it:
+ *
+ * | key | meaning |
+ * |---|---|
+ * | `todo|key|KEYREF` | the key came: take up what waits for it |
+ * | `todo|trust|KEYID` | the key was certified: fold what it touched |
+ * | `dirty|REF` | fold what REF (a permanode, or a claim about one) changes |
+ */
+export const VERSION = '1'
+
+/** Fixed-width decimal of a date; the offset keeps years before 1970 positive. */
+export function dateText(date: Nanoseconds): string {
+  return String(date + DATE_OFFSET).padStart(21, '0')
+}
+
+export function dateOfText(text: string): Nanoseconds {
+  return BigInt(text) - DATE_OFFSET
+}
+
+const DATE_OFFSET = 100_000_000_000_000_000_000n
+
+/** What `meta` rows say of a blob. */
+export interface MetaRow {
+  readonly type: string
+  readonly size: number
+  /** Only of blobs whose signature verifies. */
+  readonly signed: SignedRow | undefined
+}
+
+export interface SignedRow {
+  readonly id: string
+  readonly keyId: KeyId
+  readonly date: string
+  /** Claims: the permanode or target (`-` when there is none), and the class of the claim. */
+  readonly about: BlobRef | '-' | undefined
+  readonly claimClass: ClaimClass | undefined
+  /** Planned permanodes. */
+  readonly plannedKey: string | undefined
+}
+
+export type ClaimClass = 'a' | 'd' | 'x'
+
+type MetaFields = [
+  type: string,
+  size: number,
+  id?: string,
+  keyId?: KeyId,
+  date?: string,
+  ...rest: (string | null)[],
+]
+
+export function writeMeta({ type, size, signed }: MetaRow): string {
+  if (!signed) return JSON.stringify([type, size])
+  const { id, keyId, date, about, claimClass, plannedKey } = signed
+  return JSON.stringify([type, size, id, keyId, date, about, claimClass, plannedKey])
+}
+
+export function readMeta(text: string): MetaRow {
+  const [type, size, id, keyId, date, about, claimClass, plannedKey] = JSON.parse(
+    text,
+  ) as MetaFields
+  if (id === undefined || keyId === undefined || date === undefined)
+    return { type, size, signed: undefined }
+  return {
+    type,
+    size,
+    signed: {
+      id,
+      keyId,
+      date,
+      about: (about ?? undefined) as SignedRow['about'],
+      claimClass: (claimClass ?? undefined) as SignedRow['claimClass'],
+      plannedKey: plannedKey ?? undefined,
+    },
+  }
+}
+
+/** The name under which permanode blobs meet that are one permanode. */
+export function anchorOf({ id, plannedKey }: Pick<SignedRow, 'id' | 'plannedKey'>): string {
+  return plannedKey === undefined ? `i${id}` : anchorOfKey(plannedKey)
+}
+
+/** Planned keys are any text of any length; rows hold their digest. */
+export function anchorOfKey(plannedKey: string): string {
+  return `k${hash('sha224', JSON.stringify(plannedKey), 'hex')}`
+}
+
+export function claimKey(
+  about: string,
+  claimClass: ClaimClass,
+  { date, keyId, id }: { date: string; keyId: KeyId; id: string },
+): string {
+  return `claim|${about}|${claimClass}|${date}|${keyId}|${id}`
+}
+
+/** The last field of a row's key. */
+export function lastField(key: string): string {
+  return key.slice(key.lastIndexOf('|') + 1)
+}

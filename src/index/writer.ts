@@ -1,0 +1,52 @@
+import type { KeyValue } from '../base/key-value.ts'
+import { PeerkeepError } from '../base/errors.ts'
+import type { Draft } from './draft.ts'
+
+/** What writes the rows: one batch after the other, each made from what the ones before it left. */
+export interface Writer {
+  /** Makes a batch and writes it, then calls `done`; answers whether there was anything to write. */
+  write(make: () => Promise<Draft | undefined>, done?: () => void): Promise<boolean>
+  /** The row `horizon`: dates up to it are due. */
+  horizon(): string
+  /** Refuses new batches, and waits for the one that runs. */
+  close(): Promise<void>
+}
+
+export async function openWriter(rows: KeyValue): Promise<Writer> {
+  let horizon = (await rows.get('horizon')) ?? ''
+  let tail: Promise<unknown> = Promise.resolve()
+  let isClosed = false
+
+  async function writeNow(
+    make: () => Promise<Draft | undefined>,
+    done?: () => void,
+  ): Promise<boolean> {
+    if (isClosed) throw closed()
+    const draft = await make()
+    if (draft === undefined) return false
+    const operations = draft.operations()
+    await rows.batch(operations)
+    for (const operation of operations) {
+      if (operation.key === 'horizon' && operation.type === 'put') horizon = operation.value
+    }
+    done?.()
+    return true
+  }
+
+  return {
+    async write(make, done) {
+      const written = tail.then(async () => writeNow(make, done))
+      tail = written.catch(() => undefined)
+      return written
+    },
+    horizon: () => horizon,
+    async close() {
+      isClosed = true
+      await tail
+    },
+  }
+}
+
+function closed(): PeerkeepError {
+  return new PeerkeepError('CLOSED', 'The index was used after it was closed.')
+}
