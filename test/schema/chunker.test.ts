@@ -78,3 +78,29 @@ test('what follows the largest chunk is never looked at', () => {
     assert.deepEqual(nextCut(rest, at), nextCut(rest.subarray(0, CHUNK_MAX), at))
   }
 })
+
+/** 64 bytes behind which the rule wants a cut, whatever precedes them. */
+function splitting(): Buffer {
+  for (let seed = 1; ; seed += 1) {
+    const bytes = generate({ type: 'xorshift32', seed, size: 64 }, [])
+    const sum = bytes.reduce((all, byte, at) => all + (64 - at) * (byte + 31), 60_512)
+    if ((sum & 8191) === 8191) return bytes
+  }
+}
+
+test('cuts at the first and at the last place that a cut may stand at', () => {
+  const pattern = splitting()
+  for (const [length, isCut] of [
+    [65_536, false],
+    [65_537, true],
+    [65_538, true],
+    [CHUNK_MAX - 1, true],
+    [CHUNK_MAX, false],
+  ] as const) {
+    const bytes = Buffer.alloc(262_144 + CHUNK_MAX + 5)
+    pattern.copy(bytes, 262_144 + length - pattern.length)
+    const cuts = cutsOf(bytes)
+    assert.deepEqual(cuts, literalCuts(bytes))
+    assert.equal(cuts[1]?.length === length && cuts[1].weight < 20, isCut, `at ${length}`)
+  }
+})
