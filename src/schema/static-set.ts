@@ -2,7 +2,7 @@ import { type BlobRef, refOf } from '../blob/ref.ts'
 import { writeSchema } from './write-schema.ts'
 
 /** Members that one static-set holds; more are split (PROTOCOL 3). */
-export const STATIC_SET_MEMBERS_MAX = 10_000
+const STATIC_SET_MEMBERS_MAX = 10_000
 
 export interface StaticSetBlobs {
   /** The set that stands for all members. */
