@@ -7,6 +7,7 @@ import type { PackStore } from '../blob/pack-store.ts'
 import type { Door } from '../blob/receive.ts'
 import type { Index } from '../index/queries.ts'
 import type { Signer } from '../schema/signer.ts'
+import type { Arrivals } from './arrivals.ts'
 import type { ClaimWriter } from './claim-writer.ts'
 import type { Config } from './config.ts'
 import type { HomePaths } from './home.ts'
@@ -21,16 +22,19 @@ export interface Node extends AsyncDisposable {
   readonly config: Config
   /** This device's key; its claims are signed with it. */
   readonly device: Signer
-  readonly groupSecret: Uint8Array
   readonly store: PackStore
   readonly door: Door
+  /** Another one after `reindex`. */
   readonly index: Index
   readonly claims: ClaimWriter
+  readonly arrivals: Arrivals
   /** Durable rows of this device that are in no blob. */
   readonly state: KeyValue
   readonly system: System
   /** The line to other devices; undefined in a process that only runs one command. */
   readonly network: Network | undefined
+  /** Drops the search index and builds it again from the store. */
+  reindex(): Promise<void>
   /** Opens the stat cache at the first use. */
   statCache(): Promise<KeyValue>
   close(): Promise<void>

@@ -58,7 +58,7 @@ Then 'peerkeep up' fetches everything.`,
     .option('--name <device>', "this device's name (default: the host name)")
     .action(async (ticket: string, options: { name?: string }) => {
       const io = host.cli()
-      const { joinOwner } = await import('../local-node.ts')
+      const { joinOwner } = await import('../run-node.ts')
       const joined = await joinOwner(host.home(), {
         ticket,
         name: options.name ?? hostname(),

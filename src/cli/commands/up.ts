@@ -29,7 +29,8 @@ the status page. Prints its addresses, then 'ready'. A home without an owner get
       const io = host.cli()
       const local = await import('../local-node.ts')
       if (!(await local.hasOwner(host.home()))) await makeOwner(host)
-      const running = await local.runNode(host.home(), {
+      const { runNode } = await import('../run-node.ts')
+      const running = await runNode(host.home(), {
         http: options.http,
         listen: options.listen,
         isVerbose: host.isVerbose(),

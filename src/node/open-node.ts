@@ -1,0 +1,178 @@
+import { join } from 'node:path'
+
+import { PeerkeepError } from '../base/errors.ts'
+import type { KeyValue } from '../base/key-value.ts'
+import { openLevelKeyValue } from '../base/level-key-value.ts'
+import { openPackStore, type PackStore } from '../blob/pack-store.ts'
+import { openDoor } from '../blob/receive.ts'
+import { openIndex } from '../index/open-index.ts'
+import type { Index } from '../index/queries.ts'
+import { classifyBlob } from '../schema/classify.ts'
+import { ed25519Signer } from '../schema/ed25519-signer.ts'
+import { readKeyBlob } from '../schema/key-blob.ts'
+import type { KeyId } from '../schema/signer.ts'
+import { openClaimWriter } from './claim-writer.ts'
+import { loadConfig } from './config.ts'
+import { lockHome } from './home-lock.ts'
+import type { HomePaths } from './home.ts'
+import { type HomeKeys, loadKeys } from './keys.ts'
+import type { Network } from './network.ts'
+import type { Node, System } from './node.ts'
+import { openArrivals } from './arrivals.ts'
+
+/** Cache of the search index, in bytes: what most look-ups of one command touch. */
+const SEARCH_CACHE_BYTES = 16 * 1024 * 1024
+
+/** Rows deleted at a time when an index is dropped. */
+const DROP_ROWS = 10_000
+
+export interface OpenNodeOptions {
+  readonly paths: HomePaths
+  readonly system: System
+  /** What the process is doing, for whoever finds the home taken. */
+  readonly purpose: string
+  /** Opens the line to other devices, over the node's other parts. */
+  readonly connect?: (node: Node, keys: HomeKeys) => Promise<Network>
+}
+
+/**
+ * Opens a home: the lock first, then keys, store, index, network, each closed again in reverse when the node closes
+ * or a later one fails. Rejects with `HOME_LOCKED`, `HOME_MISSING`, `BAD_CONFIG`, `STORE_DAMAGED` …
+ */
+export async function openNode(options: OpenNodeOptions): Promise<Node> {
+  const closers: (() => Promise<void>)[] = []
+  try {
+    return await openParts(options, closers)
+  } catch (error) {
+    await closeAll(closers)
+    throw error
+  }
+}
+
+async function openParts(
+  options: OpenNodeOptions,
+  closers: (() => Promise<void>)[],
+): Promise<Node> {
+  const { paths, system } = options
+  const { files, clock, random, log } = system
+  const opened = <Part extends { close(): Promise<void> }>(part: Part): Part => {
+    closers.push(() => part.close())
+    return part
+  }
+  const keys = await loadKeys(files, paths)
+  const state = opened(await lockHome(options))
+  const config = await loadConfig(files, paths.config)
+  await files.makeDirectory(paths.blobIndex)
+  const blobRows = opened(await openLevelKeyValue(paths.blobIndex))
+  const store = opened(
+    await openPackStore({
+      directory: config.store ?? paths.blobs,
+      files,
+      rows: blobRows,
+      classify: classifyBlob,
+      random,
+      log,
+      onDamaged: ref => void index?.lost([ref]),
+    }),
+  )
+  await files.makeDirectory(paths.searchIndex)
+  const rows = opened(await openLevelKeyValue(paths.searchIndex, { cacheBytes: SEARCH_CACHE_BYTES }))
+  const owner = ownerOf(keys, paths)
+  const reopenIndex = (): Promise<Index> => openStoreIndex({ rows, store, owner, system })
+  let index: Index = await reopenIndex()
+  closers.push(() => index.close())
+  const arrivals = openArrivals(() => index)
+  let network: Network | undefined
+  const door = openDoor(store, (ref, bytes) => {
+    if (classifyBlob(bytes) === 'meta') index.wake()
+    else arrivals.add(ref)
+    network?.changed()
+  })
+  const device = ed25519Signer(keys.deviceSeed)
+  const claims = openClaimWriter({ signer: device, door, index: () => index, clock, random })
+  let statCache: Promise<KeyValue> | undefined
+  const close = closeOnce(closers)
+  const node: Node = {
+    paths,
+    config,
+    device,
+    store,
+    door,
+    claims,
+    state,
+    system,
+    arrivals,
+    get index() {
+      return index
+    },
+    get network() {
+      return network
+    },
+    async reindex() {
+      await index.close()
+      await dropRows(rows)
+      index = await reopenIndex()
+      await index.catchUp()
+    },
+    statCache: () =>
+      (statCache ??= files
+        .makeDirectory(paths.statCache)
+        .then(() => openLevelKeyValue(paths.statCache))
+        .then(opened)),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+  await index.catchUp()
+  if (options.connect) network = opened(await options.connect(node, keys))
+  return node
+}
+
+function openStoreIndex(parts: {
+  readonly rows: KeyValue
+  readonly store: PackStore
+  readonly owner: KeyId
+  readonly system: System
+}): Promise<Index> {
+  const { rows, store, owner, system } = parts
+  return openIndex({
+    rows,
+    log: store,
+    stat: refs => store.stat(refs),
+    fetch: ref => store.fetch(ref),
+    owner,
+    clock: system.clock,
+    messages: system.log,
+  })
+}
+
+async function dropRows(rows: KeyValue): Promise<void> {
+  for (let isMore = true; isMore; ) {
+    const keys: string[] = []
+    for await (const [key] of rows.scan({ limit: DROP_ROWS })) keys.push(key)
+    await rows.batch(keys.map(key => ({ type: 'delete', key })))
+    isMore = keys.length === DROP_ROWS
+  }
+}
+
+function ownerOf(keys: HomeKeys, paths: HomePaths): KeyId {
+  const key = readKeyBlob(keys.ownerKeyBlob)
+  if (key) return key.keyId
+  throw new PeerkeepError(
+    'BAD_CONFIG',
+    `${join(paths.keys, 'owner.pub')} is no public key. Bring it back from a copy of the home, or from another device's home.`,
+  )
+}
+
+function closeOnce(closers: (() => Promise<void>)[]): () => Promise<void> {
+  let closing: Promise<void> | undefined
+  return () => (closing ??= closeAll(closers))
+}
+
+/** Closes in reverse; everything is closed whatever fails, and the first failure is told. */
+async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = []
+  for (const close of closers.toReversed()) {
+    await close().catch((error: unknown) => void failures.push(error))
+  }
+  if (failures.length > 0) throw failures[0]
+}

@@ -1,0 +1,53 @@
+import type { JsonObject, JsonValue } from '../../base/json.ts'
+import type { Node } from '../node.ts'
+import type { Operation, OperationContext } from '../operation.ts'
+import { backupOperation } from './backup.ts'
+import { blobsOperation } from './blobs.ts'
+import { attrOperation, deleteOperation, permanodeOperation, undeleteOperation } from './claims.ts'
+import { describeOperation } from './describe.ts'
+import { devicesOperation, pairOperation, waitOperation } from './devices.ts'
+import { putOperation } from './put.ts'
+import { catOperation, getOperation, restoreOperation } from './restore.ts'
+import { snapshotsOperation } from './snapshots.ts'
+import { statusOperation } from './status.ts'
+import { diffOperation, findOperation, lsOperation } from './trees.ts'
+import { checkOperation, doctorOperation, reindexOperation, statsOperation, unknownOperation } from './upkeep.ts'
+
+const operations: ReadonlyMap<string, Operation<Node>> = new Map(
+  [
+    attrOperation,
+    backupOperation,
+    blobsOperation,
+    catOperation,
+    checkOperation,
+    deleteOperation,
+    describeOperation,
+    devicesOperation,
+    diffOperation,
+    doctorOperation,
+    findOperation,
+    getOperation,
+    lsOperation,
+    pairOperation,
+    permanodeOperation,
+    putOperation,
+    reindexOperation,
+    restoreOperation,
+    snapshotsOperation,
+    statsOperation,
+    statusOperation,
+    undeleteOperation,
+    waitOperation,
+  ].map(operation => [operation.name, operation]),
+)
+
+/** Runs an operation on a node. Rejects with `BAD_USAGE` for a name that is none. */
+export async function runOperation(
+  node: Node,
+  call: { readonly name: string; readonly args: JsonObject },
+  context: OperationContext,
+): Promise<JsonValue> {
+  const operation = operations.get(call.name)
+  if (!operation) throw unknownOperation(call.name)
+  return operation.run(node, call.args, context)
+}
