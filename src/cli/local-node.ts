@@ -70,12 +70,18 @@ export async function createOwner(
 }
 
 async function writeNewFile(path: string, content: string): Promise<void> {
-  await writeFile(path, content, { flag: 'wx', mode: 0o600, flush: true }).catch((error: unknown) => {
-    const reason = systemCode(error) === 'EEXIST' ? 'it exists already' : String(error)
-    throw new PeerkeepError('REFUSED', `the words cannot be written to ${path}: ${reason}. Nothing was made.`, {
-      cause: error,
-    })
-  })
+  await writeFile(path, content, { flag: 'wx', mode: 0o600, flush: true }).catch(
+    (error: unknown) => {
+      const reason = systemCode(error) === 'EEXIST' ? 'it exists already' : String(error)
+      throw new PeerkeepError(
+        'REFUSED',
+        `the words cannot be written to ${path}: ${reason}. Nothing was made.`,
+        {
+          cause: error,
+        },
+      )
+    },
+  )
 }
 
 export async function showConfig(paths: HomePaths, isLowLevel: boolean): Promise<JsonObject> {
@@ -85,8 +91,18 @@ export async function showConfig(paths: HomePaths, isLowLevel: boolean): Promise
   if (!isLowLevel) return shown
   return {
     home: paths.directory,
-    blobs: { store: 'packs', directory: shown.store, meta: `${shown.store}/meta`, data: `${shown.store}/data` },
-    index: { engine: 'level', blobs: paths.blobIndex, search: paths.searchIndex, stat: paths.statCache },
+    blobs: {
+      store: 'packs',
+      directory: shown.store,
+      meta: `${shown.store}/meta`,
+      data: `${shown.store}/data`,
+    },
+    index: {
+      engine: 'level',
+      blobs: paths.blobIndex,
+      search: paths.searchIndex,
+      stat: paths.statCache,
+    },
     keys: paths.keys,
     state: paths.state,
     http: { socket: paths.socket, listen: http },

@@ -46,7 +46,9 @@ export async function runNode(paths: HomePaths, options: RunOptions): Promise<Ru
     }),
   )
   const status = statusRoutes(() => statusOf(node))
-  const operations = operationRoutes((name, args, context) => runOperation(node, { name, args }, context))
+  const operations = operationRoutes((name, args, context) =>
+    runOperation(node, { name, args }, context),
+  )
   const socketRoutes: FindRoute = (method, path) => status(method, path) ?? operations(method, path)
   // Whoever holds the home's lock owns the socket: what lies there is of a node that died.
   await nodeFiles.makeDirectory(dirname(paths.socket))

@@ -3,7 +3,10 @@ import { opendir } from 'node:fs/promises'
 import { systemCode } from '../base/errors.ts'
 
 /** Counts what is no directory below `path`, up to `enough`; undefined when nothing is at `path`. A file counts as 1. */
-export async function countFiles(path: string | Buffer, enough: number): Promise<number | undefined> {
+export async function countFiles(
+  path: string | Buffer,
+  enough: number,
+): Promise<number | undefined> {
   let count = 0
   let isThere = false
   const waiting: Buffer[] = [Buffer.from(path)]

@@ -31,7 +31,13 @@ interface ClaimWriterParts {
   readonly random: Random
 }
 
-export function openClaimWriter({ signer, door, index, clock, random }: ClaimWriterParts): ClaimWriter {
+export function openClaimWriter({
+  signer,
+  door,
+  index,
+  clock,
+  random,
+}: ClaimWriterParts): ClaimWriter {
   let last: Nanoseconds = 0n
 
   async function nextDate(): Promise<Nanoseconds> {

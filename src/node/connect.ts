@@ -75,7 +75,10 @@ function peerStates(node: Node, host: PeerHost): PeerState[] {
 function membershipOf(node: Node): Membership {
   const self = node.device.keyId
   const members = (): KeyId[] =>
-    node.index.trust.devices().map(device => device.keyId).filter(key => key !== self)
+    node.index.trust
+      .devices()
+      .map(device => device.keyId)
+      .filter(key => key !== self)
   return {
     self,
     name: () => node.index.trust.devices().find(device => device.keyId === self)?.name ?? self,
@@ -135,13 +138,21 @@ interface Entering {
 }
 
 /** Certifies a newcomer, here first, and answers everything that certifies the owner's devices. */
-async function admit(node: Node, keys: HomeKeys, { request, certifier, invitation }: Entering): Promise<Admission> {
+async function admit(
+  node: Node,
+  keys: HomeKeys,
+  { request, certifier, invitation }: Entering,
+): Promise<Admission> {
   const keyBlob = ed25519KeyBlob(Buffer.from(request.keyId.slice('ed25519-'.length), 'hex'))
   const device = { keyId: request.keyId, keyRef: refOf(keyBlob) }
   const { name } = request
   const permanode = await node.index.plannedPermanode(devicePermanodeKey(request.keyId))
   const dates = risingDates(node.system.clock, await node.index.latestClaimDate())
-  const certificate = makeCertificate({ device, name, role: invitation.role, permanode }, certifier, dates)
+  const certificate = makeCertificate(
+    { device, name, role: invitation.role, permanode },
+    certifier,
+    dates,
+  )
   for (const bytes of [certifier.keyBlob, keyBlob, ...certificate]) await node.door.receive(bytes)
   await node.index.catchUp()
   const self = node.index.trust.devices().find(known => known.keyId === node.device.keyId)

@@ -57,7 +57,8 @@ async function prepareConfig(
 ): Promise<void> {
   await system.files.makeDirectory(paths.directory)
   await setConfig(system.files, paths.config, { key: 'name', value: name })
-  if (store !== undefined) await setConfig(system.files, paths.config, { key: 'store', value: store })
+  if (store !== undefined)
+    await setConfig(system.files, paths.config, { key: 'store', value: store })
 }
 
 /** Gives a home its keys and first blobs. The last file written makes it count. */

@@ -26,7 +26,9 @@ export async function lockHome(options: {
     return state
   } catch (error) {
     if (!isPeerkeepError(error, 'HOME_LOCKED')) throw error
-    const holder = Buffer.from((await files.readFile(paths.holder)) ?? 'another process').toString().trim()
+    const holder = Buffer.from((await files.readFile(paths.holder)) ?? 'another process')
+      .toString()
+      .trim()
     throw new PeerkeepError(
       'HOME_LOCKED',
       `the home ${paths.directory} is in use by ${holder}. Wait for it to end, or run 'peerkeep up', which serves many commands at a time.`,

@@ -23,7 +23,8 @@ export async function joinHome(
   options: { readonly ticket: string; readonly name: string; readonly signal: AbortSignal },
 ): Promise<Joined> {
   const ticket = parseTicket(options.ticket, system.clock.now())
-  if (options.name.length > 200) throw new PeerkeepError('BAD_USAGE', 'a name has at most 200 characters')
+  if (options.name.length > 200)
+    throw new PeerkeepError('BAD_USAGE', 'a name has at most 200 characters')
   await requireNoOwner(paths, system)
   const deviceSeed = system.random.bytes(32)
   const device = ed25519Signer(deviceSeed)

@@ -76,7 +76,9 @@ async function openParts(
     }),
   )
   await files.makeDirectory(paths.searchIndex)
-  const rows = opened(await openLevelKeyValue(paths.searchIndex, { cacheBytes: SEARCH_CACHE_BYTES }))
+  const rows = opened(
+    await openLevelKeyValue(paths.searchIndex, { cacheBytes: SEARCH_CACHE_BYTES }),
+  )
   const owner = ownerOf(keys, paths)
   const reopenIndex = (): Promise<Index> => openStoreIndex({ rows, store, owner, system })
   let index: Index = await reopenIndex()
@@ -146,7 +148,7 @@ function openStoreIndex(parts: {
 }
 
 async function dropRows(rows: KeyValue): Promise<void> {
-  for (let isMore = true; isMore; ) {
+  for (let isMore = true; isMore;) {
     const keys: string[] = []
     for await (const [key] of rows.scan({ limit: DROP_ROWS })) keys.push(key)
     await rows.batch(keys.map(key => ({ type: 'delete', key })))

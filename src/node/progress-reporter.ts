@@ -18,6 +18,8 @@ export function progressReporter(
     if (now < next) return
     next = now + REPORT_MS
     // Whoever asked may be gone; the operation notices that by its signal.
-    void emit({ type: 'progress', progress: { phase, ...measure(files, bytes) } }).catch(() => undefined)
+    void emit({ type: 'progress', progress: { phase, ...measure(files, bytes) } }).catch(
+      () => undefined,
+    )
   }
 }

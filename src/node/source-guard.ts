@@ -14,11 +14,17 @@ const LOST_SHARE_MAX = 0.9
  * Refuses a source that is missing, or has suddenly lost nearly all files of the last backup: an unmounted drive
  * must not become the newest snapshot. Rejects with `REFUSED`.
  */
-export async function requirePlausible(path: string, previous: SourceCounts | undefined): Promise<void> {
+export async function requirePlausible(
+  path: string,
+  previous: SourceCounts | undefined,
+): Promise<void> {
   const enough = Math.ceil((previous?.files ?? 0) * (1 - LOST_SHARE_MAX))
   const found = await countFiles(path, Math.max(enough, 1))
   if (found === undefined) {
-    throw new PeerkeepError('REFUSED', `${path} is not there. Is its drive mounted? Nothing was changed.`)
+    throw new PeerkeepError(
+      'REFUSED',
+      `${path} is not there. Is its drive mounted? Nothing was changed.`,
+    )
   }
   if (previous === undefined || previous.files === 0 || found >= enough) return
   const gone = Math.round((1 - found / previous.files) * 100)

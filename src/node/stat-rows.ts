@@ -28,7 +28,9 @@ export function openStatRows(rows: KeyValue, source: string): StatRows {
   return {
     async getMany(paths) {
       const values = await rows.getMany(paths.map(keyOf))
-      return values.map(value => (value === undefined ? undefined : (JSON.parse(value) as CachedFile)))
+      return values.map(value =>
+        value === undefined ? undefined : (JSON.parse(value) as CachedFile),
+      )
     },
     put(path, file) {
       waiting.push({ type: 'put', key: keyOf(path), value: JSON.stringify(file) })

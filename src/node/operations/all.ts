@@ -11,7 +11,13 @@ import { catOperation, getOperation, restoreOperation } from './restore.ts'
 import { snapshotsOperation } from './snapshots.ts'
 import { statusOperation } from './status.ts'
 import { diffOperation, findOperation, lsOperation } from './trees.ts'
-import { checkOperation, doctorOperation, reindexOperation, statsOperation, unknownOperation } from './upkeep.ts'
+import {
+  checkOperation,
+  doctorOperation,
+  reindexOperation,
+  statsOperation,
+  unknownOperation,
+} from './upkeep.ts'
 
 const operations: ReadonlyMap<string, Operation<Node>> = new Map(
   [

@@ -47,13 +47,23 @@ export const backupOperation: Operation<Node> = {
     await reportProblems(result, context)
     const seconds = (node.system.clock.monotonic() - begin) / 1000
     const { root, problems, moreProblems, ...counts } = result
-    return { ...summary, ...counts, snapshot: root, problems: problems.length + moreProblems, seconds, dryRun: isDryRun }
+    return {
+      ...summary,
+      ...counts,
+      snapshot: root,
+      problems: problems.length + moreProblems,
+      seconds,
+      dryRun: isDryRun,
+    }
   },
 }
 
 function backupName(name: string): string {
   if (name.length > 0 && name.length <= 200 && !/[/@:]/.test(name)) return name
-  throw new PeerkeepError('BAD_USAGE', `${JSON.stringify(name)} cannot be a backup's name: no / @ or :, 1 to 200 characters. Choose one with --name.`)
+  throw new PeerkeepError(
+    'BAD_USAGE',
+    `${JSON.stringify(name)} cannot be a backup's name: no / @ or :, 1 to 200 characters. Choose one with --name.`,
+  )
 }
 
 interface Plan {
@@ -128,7 +138,10 @@ async function backupPermanode(node: Node, name: string): Promise<BlobRef> {
   const permanode = await node.claims.plannedPermanode(backupPermanodeKey(device, name))
   const state = await node.index.permanode(permanode)
   if (state?.isDeleted === true) {
-    throw new PeerkeepError('REFUSED', `the backup ${name} was deleted. 'peerkeep undelete ${permanode}' brings it back; or choose another --name.`)
+    throw new PeerkeepError(
+      'REFUSED',
+      `the backup ${name} was deleted. 'peerkeep undelete ${permanode}' brings it back; or choose another --name.`,
+    )
   }
   const wanted = [
     [BACKUP_ATTRIBUTE, name],

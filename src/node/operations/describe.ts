@@ -37,10 +37,17 @@ function atOf(text: string | undefined): bigint | undefined {
   const end = endOfDate(text)
   if (exact !== undefined) return exact
   if (end !== undefined) return BigInt(end) * 1_000_000n - 1n
-  throw new PeerkeepError('BAD_USAGE', `${text} is no date; one looks like 2026-03-04 or 2026-03-04T12:00:00Z`)
+  throw new PeerkeepError(
+    'BAD_USAGE',
+    `${text} is no date; one looks like 2026-03-04 or 2026-03-04T12:00:00Z`,
+  )
 }
 
-async function describePermanode(node: Node, ref: BlobRef, at: bigint | undefined): Promise<JsonObject> {
+async function describePermanode(
+  node: Node,
+  ref: BlobRef,
+  at: bigint | undefined,
+): Promise<JsonObject> {
   const state = await node.index.permanode(ref, at)
   if (!state) return {}
   const claims: JsonValue[] = []
@@ -53,7 +60,9 @@ async function describePermanode(node: Node, ref: BlobRef, at: bigint | undefine
     key: state.key ?? null,
     deleted: state.isDeleted,
     modified: formatTime(state.modified),
-    attributes: Object.fromEntries([...state.attributes].map(([name, values]) => [name, [...values]])),
+    attributes: Object.fromEntries(
+      [...state.attributes].map(([name, values]) => [name, [...values]]),
+    ),
     claims,
   }
 }
@@ -92,7 +101,11 @@ async function describeSchema(node: Node, ref: BlobRef, schema: SchemaBlob): Pro
   switch (schema.type) {
     case 'file': {
       const facts = await node.index.facts(ref)
-      return { ...nodeFields(schema), bytes: sizeOfParts(schema.parts), facts: facts ? factsFields(facts) : null }
+      return {
+        ...nodeFields(schema),
+        bytes: sizeOfParts(schema.parts),
+        facts: facts ? factsFields(facts) : null,
+      }
     }
     case 'directory':
       return { ...nodeFields(schema), entries: await countMembers(node, schema.entries) }
@@ -106,7 +119,11 @@ async function describeSchema(node: Node, ref: BlobRef, schema: SchemaBlob): Pro
     case 'static-set':
       return { members: await countMembers(node, ref) }
     case 'claim':
-      return { permanode: 'permanode' in schema.claim ? schema.claim.permanode : null, ...bodyFields(schema.claim), date: formatTime(schema.date) }
+      return {
+        permanode: 'permanode' in schema.claim ? schema.claim.permanode : null,
+        ...bodyFields(schema.claim),
+        date: formatTime(schema.date),
+      }
     case 'facts':
       return { facts: schema.facts.length, date: formatTime(schema.date) }
     case 'permanode':
@@ -127,10 +144,22 @@ async function countMembers(node: Node, set: BlobRef): Promise<number> {
   return count
 }
 
-function nodeFields({ name, permission, specialMode, owner, group, ownerId, groupId, mtime }: NodeFields): JsonObject {
+function nodeFields({
+  name,
+  permission,
+  specialMode,
+  owner,
+  group,
+  ownerId,
+  groupId,
+  mtime,
+}: NodeFields): JsonObject {
   return {
     name: name === undefined ? null : displayName(name),
-    mode: permission === undefined ? null : ((specialMode ?? 0) | permission).toString(8).padStart(4, '0'),
+    mode:
+      permission === undefined
+        ? null
+        : ((specialMode ?? 0) | permission).toString(8).padStart(4, '0'),
     owner: owner ?? ownerId ?? null,
     group: group ?? groupId ?? null,
     modified: mtime === undefined ? null : formatTime(mtime),

@@ -40,7 +40,11 @@ interface PutOne {
   readonly onFile: ((facts: FileFacts) => void) | undefined
 }
 
-async function putOne(node: Node, { path, mode, onFile }: PutOne, context: OperationContext): Promise<BlobRef> {
+async function putOne(
+  node: Node,
+  { path, mode, onFile }: PutOne,
+  context: OperationContext,
+): Promise<BlobRef> {
   const facts = openFactsCollector(node.claims)
   const result = await snapshotTree({
     source: path,
@@ -65,7 +69,12 @@ async function putPermanode(
   options: { readonly title: string | undefined; readonly tags: readonly string[] },
 ): Promise<BlobRef> {
   const permanode = await node.claims.randomPermanode()
-  const claim = { claimType: 'set-attribute', permanode, attribute: CONTENT_ATTRIBUTE, value: content } as const
+  const claim = {
+    claimType: 'set-attribute',
+    permanode,
+    attribute: CONTENT_ATTRIBUTE,
+    value: content,
+  } as const
   await node.claims.sign(claim)
   await describePermanode(node.claims, permanode, options)
   return permanode
@@ -99,11 +108,17 @@ async function putFilenode(
   const date = await fileTime(node, file)
   const on = { permanode } as const
   if (attributes?.get(CONTENT_ATTRIBUTE)?.at(-1) !== file) {
-    await node.claims.sign({ claimType: 'set-attribute', ...on, attribute: CONTENT_ATTRIBUTE, value: file }, date)
+    await node.claims.sign(
+      { claimType: 'set-attribute', ...on, attribute: CONTENT_ATTRIBUTE, value: file },
+      date,
+    )
   }
   for (const tag of tags) {
     if (attributes?.get('tag')?.includes(tag) === true) continue
-    await node.claims.sign({ claimType: 'add-attribute', ...on, attribute: 'tag', value: tag }, date)
+    await node.claims.sign(
+      { claimType: 'add-attribute', ...on, attribute: 'tag', value: tag },
+      date,
+    )
   }
 }
 

@@ -52,7 +52,11 @@ async function restoreTo(
   return report(result, (clock.monotonic() - begin) / 1000, context)
 }
 
-async function report(result: RestoreResult, seconds: number, context: OperationContext): Promise<JsonObject> {
+async function report(
+  result: RestoreResult,
+  seconds: number,
+  context: OperationContext,
+): Promise<JsonObject> {
   await reportProblems(result, context)
   const { problems, moreProblems, ...counts } = result
   return { ...counts, problems: problems.length + moreProblems, seconds }
@@ -63,10 +67,19 @@ export const getOperation: Operation<Node> = {
   name: 'get',
   async run(node, args, context) {
     const ref = await contentOf(node, parseBlobRef(textArgument(args, 'ref')))
-    const place = { ref, output: textArgument(args, 'output'), overwrite: flagArgument(args, 'overwrite') }
+    const place = {
+      ref,
+      output: textArgument(args, 'output'),
+      overwrite: flagArgument(args, 'overwrite'),
+    }
     const bytes = await fetchBlob(node, ref)
     if (parseSchema(bytes)?.type === 'directory') return restoreTo(node, place, context)
-    return restoreTo(node, { ...place, output: dirname(place.output) }, context, renamed(ref, bytes, place.output))
+    return restoreTo(
+      node,
+      { ...place, output: dirname(place.output) },
+      context,
+      renamed(ref, bytes, place.output),
+    )
   },
 }
 

@@ -17,7 +17,10 @@ export async function resolveNode(
   text: string,
 ): Promise<Target & Awaited<ReturnType<typeof resolvePath>>> {
   const target = await resolveTarget(node.index, text, node.system.clock.now())
-  return { ...target, ...(await resolvePath(ref => node.store.fetch(ref), target.root, target.path)) }
+  return {
+    ...target,
+    ...(await resolvePath(ref => node.store.fetch(ref), target.root, target.path)),
+  }
 }
 
 /** Lists a folder in a snapshot: `{ target, recursive }`. */
@@ -57,12 +60,16 @@ export const findOperation: Operation<Node> = {
     const name = optionalText(args, 'backup')
     const isAll = flagArgument(args, 'all')
     const backups =
-      name === undefined ? await Array.fromAsync(node.index.backups()) : [await resolveBackup(node.index, name)]
+      name === undefined
+        ? await Array.fromAsync(node.index.backups())
+        : [await resolveBackup(node.index, name)]
     let count = 0
     for (const { backup, snapshots } of await whereToLook(node, backups, isAll)) {
       const printed = new Set<string>()
       for (const { content, date } of snapshots) {
-        for await (const entry of listTree(ref => node.store.fetch(ref), content, { recursive: true })) {
+        for await (const entry of listTree(ref => node.store.fetch(ref), content, {
+          recursive: true,
+        })) {
           signal.throwIfAborted()
           if (!matches(entry.path)) continue
           const value: JsonObject = {

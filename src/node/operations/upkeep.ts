@@ -53,7 +53,17 @@ export const statsOperation: Operation<Node> = {
     }
     const { metaBlobs, claims, permanodes, missing } = await index.counts()
     const { packs, bytes, deadBytes } = await store.usage()
-    return { blobs, blobBytes, schemaBlobs: metaBlobs, claims, permanodes, missing, packs, packBytes: bytes, deadBytes }
+    return {
+      blobs,
+      blobBytes,
+      schemaBlobs: metaBlobs,
+      claims,
+      permanodes,
+      missing,
+      packs,
+      packBytes: bytes,
+      deadBytes,
+    }
   },
 }
 
@@ -85,10 +95,21 @@ export const doctorOperation: Operation<Node> = {
     const devices = node.index.trust.devices().length
     const checks: [isGood: boolean, message: string][] = [
       [true, `the home ${node.paths.directory} opens, and its store and index are in step`],
-      [free > FREE_BYTES_MIN, `${Math.round(free / 1e9)} GB of ${Math.round(total / 1e9)} GB are free`],
+      [
+        free > FREE_BYTES_MIN,
+        `${Math.round(free / 1e9)} GB of ${Math.round(total / 1e9)} GB are free`,
+      ],
       [latest < now + CLOCK_BEHIND_MAX, 'the clock is not behind what was signed'],
-      [missing === 0, `${missing} blobs that are needed are not here${missing === 0 ? '' : ': peerkeep check names them'}`],
-      [devices > 1, devices > 1 ? `${devices} devices` : "only one device holds this: 'peerkeep pair' invites another"],
+      [
+        missing === 0,
+        `${missing} blobs that are needed are not here${missing === 0 ? '' : ': peerkeep check names them'}`,
+      ],
+      [
+        devices > 1,
+        devices > 1
+          ? `${devices} devices`
+          : "only one device holds this: 'peerkeep pair' invites another",
+      ],
     ]
     for (const [isGood, message] of checks) await emit({ type: 'item', value: { isGood, message } })
     return { isGood: checks.every(([isGood]) => isGood) }
@@ -97,5 +118,8 @@ export const doctorOperation: Operation<Node> = {
 
 /** An operation that is asked for by a name that is none. */
 export function unknownOperation(name: string): PeerkeepError {
-  return new PeerkeepError('BAD_USAGE', `this node does not know ${name}; is it of an older version?`)
+  return new PeerkeepError(
+    'BAD_USAGE',
+    `this node does not know ${name}; is it of an older version?`,
+  )
 }
