@@ -30,14 +30,15 @@ export async function queryPermanode(
 ): Promise<PermanodeState | undefined> {
   const meta = await metaOf(ground.rows, ref)
   if (meta?.type !== 'permanode' || !meta.signed) return undefined
-  const members = await membersOf(ground, anchorOf(meta.signed))
+  const isOwn = ground.isOwn(meta.signed.keyId)
+  const members = isOwn ? await membersOf(ground, anchorOf(meta.signed)) : []
   const standing = members[0] ?? ref
   const signed = (await metaOf(ground.rows, standing))?.signed ?? meta.signed
-  const state = members.length === 0 ? emptyState : await stateOf(ground, members, at)
+  const state = isOwn ? await stateOf(ground, members, at) : emptyState
   return {
     ref: standing,
     signer: signed.keyId,
-    isOwn: members.length > 0,
+    isOwn,
     key: signed.plannedKey,
     isDeleted: state.isDeleted,
     attributes: new Map([...state.attributes].map(([name, values]) => [name, [...values]])),
