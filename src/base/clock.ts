@@ -42,3 +42,12 @@ export function delay(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
     signal?.addEventListener('abort', onAbort, { once: true })
   })
 }
+
+/** Milliseconds between the wake-ups of a process that only waits: as seldom as a timer can. */
+const IDLE_MS = 2 ** 31 - 1
+
+/** Keeps the process alive, though nothing but timers is pending, until the returned function is called. */
+export function keepProcessAlive(): () => void {
+  const timer = setInterval(() => undefined, IDLE_MS)
+  return () => clearInterval(timer)
+}

@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander'
 
+import { keepProcessAlive } from '../base/clock.ts'
 import { isPeerkeepError, PeerkeepError } from '../base/errors.ts'
 import { EXIT_USAGE, exitCodeOf } from './exit-code.ts'
 import { createProgram } from './program.ts'
@@ -36,6 +37,7 @@ function reportError(error: unknown, isJson: boolean): void {
 async function main(): Promise<void> {
   endQuietlyWhenStdoutCloses()
   const { program, close } = createProgram(process, abortOnSignals())
+  const letGo = keepProcessAlive()
   try {
     await program.parseAsync(process.argv)
   } catch (error) {
@@ -48,6 +50,7 @@ async function main(): Promise<void> {
     process.exitCode = exitCodeOf(error)
   } finally {
     await close()
+    letGo()
   }
 }
 

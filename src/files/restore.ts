@@ -19,7 +19,7 @@ import {
 } from 'node:fs'
 import { resolve } from 'node:path'
 
-import { PeerkeepError, systemCode } from '../base/errors.ts'
+import { isPeerkeepError, PeerkeepError, systemCode } from '../base/errors.ts'
 import { type BlobRef, refOf } from '../blob/ref.ts'
 import { type FetchBlob, fetchNeeded } from '../schema/fetch.ts'
 import { readFileContent, sizeOfParts } from '../schema/file-reader.ts'
@@ -31,6 +31,7 @@ import type {
   SymlinkSchema,
 } from '../schema/schema-blob.ts'
 import { checkDepth, nodeOf, type NodeSchema, readDirectory } from '../schema/tree-reader.ts'
+import { openExactTimes } from './exact-times.ts'
 import { PROBLEMS_MAX } from './limits.ts'
 import { joinPath } from './path-bytes.ts'
 import type { Problem } from './problem.ts'
@@ -66,13 +67,18 @@ interface Place {
 
 /**
  * Writes a snapshot below `target`, each file whole or not at all, and nothing outside it. What cannot be
- * restored is a problem of the result. Times are exact to a quarter of a microsecond: Node takes seconds as a float.
+ * restored is a problem of the result.
  */
 export async function restoreTree(options: RestoreOptions): Promise<RestoreResult> {
   const { fetch, overwrite, signal } = options
   const problems: Problem[] = []
   const counts = { files: 0, directories: 0, bytes: 0, kept: 0 }
   let moreProblems = 0
+  const exactTimes = openExactTimes()
+
+  async function keepTime(place: Place, { mtime }: NodeFields): Promise<void> {
+    if (mtime !== undefined) await exactTimes.set(place.full, mtime)
+  }
 
   function report(place: Place, reason: string): void {
     if (problems.length < PROBLEMS_MAX) problems.push({ path: place.below, reason })
@@ -105,6 +111,7 @@ export async function restoreTree(options: RestoreOptions): Promise<RestoreResul
       seen.add(key)
     }
     setMetadata(place, directory)
+    await keepTime(place, directory)
   }
 
   async function attempt(place: Place, node: NodeSchema, depth: number): Promise<void> {
@@ -114,7 +121,7 @@ export async function restoreTree(options: RestoreOptions): Promise<RestoreResul
       options.onProgress?.({ ...counts })
     } catch (error) {
       signal?.throwIfAborted()
-      if (systemCode(error) === undefined || isFull(error)) throw error
+      if (systemCode(error) === undefined || isFull(error) || isFatal(error)) throw error
       report(place, error instanceof Error ? error.message : String(error))
     }
   }
@@ -126,7 +133,8 @@ export async function restoreTree(options: RestoreOptions): Promise<RestoreResul
       case 'file':
         return restoreFile(place, node)
       case 'symlink':
-        return restoreLink(place, node)
+        restoreLink(place, node)
+        return keepTime(place, node)
       case 'fifo':
       case 'socket':
         report(place, `a ${node.type} cannot be made; it is left out`)
@@ -148,6 +156,7 @@ export async function restoreTree(options: RestoreOptions): Promise<RestoreResul
     if (there?.isFile() === true && (await hasContent(place, file, there))) {
       counts.kept += 1
       setMetadata(place, file)
+      await keepTime(place, file)
       return
     }
     if (!mayReplace(place, there)) return
@@ -164,6 +173,7 @@ export async function restoreTree(options: RestoreOptions): Promise<RestoreResul
     counts.files += 1
     counts.bytes += sizeOfParts(file.parts)
     if (file.hardlink) joinHardLink(place, file)
+    await keepTime(place, file)
   }
 
   async function hasContent(place: Place, file: FileSchema, there: BigIntStats): Promise<boolean> {
@@ -236,19 +246,28 @@ export async function restoreTree(options: RestoreOptions): Promise<RestoreResul
   const full = toBytes(options.target)
   const top = { full, below: Buffer.alloc(0) }
   mkdirSync(full, { recursive: true })
-  if (node.type === 'directory') await restoreDirectory(top, node, 0)
-  else if (node.name && isSafeName(node.name)) {
-    await attempt({ full: joinPath(full, node.name), below: Buffer.from(node.name) }, node, 1)
-  } else
-    throw new PeerkeepError(
-      'BAD_SCHEMA',
-      `the blob ${options.root} has no name to restore it under`,
-    )
+  try {
+    if (node.type === 'directory') await restoreDirectory(top, node, 0)
+    else if (node.name && isSafeName(node.name)) {
+      await attempt({ full: joinPath(full, node.name), below: Buffer.from(node.name) }, node, 1)
+    } else {
+      throw new PeerkeepError('BAD_SCHEMA', `the blob ${options.root} has no name to restore it under`)
+    }
+  } finally {
+    const isExact = await exactTimes.finish()
+    if (!isExact) report(top, 'some times are exact to a quarter of a microsecond only: touch failed')
+  }
   return { ...counts, problems, moreProblems }
 }
 
 function toBytes(path: string | Buffer): Buffer {
   return typeof path === 'string' ? Buffer.from(resolve(path)) : path
+}
+
+/** What concerns the store or the whole restore, not this one file. */
+function isFatal(error: unknown): boolean {
+  const codes = ['ABORTED', 'CLOSED', 'DISK_FULL', 'IO', 'STORE_DAMAGED'] as const
+  return codes.some(code => isPeerkeepError(error, code))
 }
 
 function isFull(error: unknown): boolean {
