@@ -1,6 +1,6 @@
 import type { KeyValue } from '../base/key-value.ts'
 import type { PackDirectory } from './pack-directory.ts'
-import { findBlobs, type PackRow, type PackSide } from './pack-index.ts'
+import { findBlob, type PackRow, type PackSide } from './pack-index.ts'
 import { scanPack } from './pack-scan.ts'
 import type { Classify, LogEntry, LogPosition } from './store.ts'
 
@@ -46,8 +46,9 @@ async function* readPack(source: LogSource, from: Position): AsyncGenerator<LogE
   try {
     for await (const event of scanPack(file, { from: from.offset, until, payloads: 'verify' })) {
       if (event.kind !== 'blob' || event.bytes === undefined) continue
-      if (source.classify(event.bytes) !== 'meta') continue
-      const [row] = await findBlobs(source.rows, [event.ref])
+      // In its own directory everything is schema or a key; a Perkeep directory holds data beside it.
+      if (place.side === 'legacy' && source.classify(event.bytes) !== 'meta') continue
+      const row = await findBlob(source.rows, event.ref)
       const isHere =
         row?.side === place.side && row.pack === from.pack && row.offset === event.payloadOffset
       if (!isHere) continue

@@ -13,7 +13,7 @@ const KEY_BLOB_MAX = 256 * 1024
  * A function of the bytes alone, so every device and every rebuild decides alike.
  */
 export function classifyBlob(bytes: Uint8Array): BlobKind {
-  if (bytes[0] === 0x7b) return parseSchema(bytes) ? 'meta' : 'data'
+  if (bytes[0] === 0x7b) return classifyJson(bytes)
   return looksLikeKey(bytes) ? 'meta' : 'data'
 }
 
@@ -23,4 +23,15 @@ export function looksLikeKey(bytes: Uint8Array): boolean {
     bytes.length <= KEY_BLOB_MAX &&
     keyHeads.some(head => Buffer.compare(head, bytes.subarray(0, head.length)) === 0)
   )
+}
+
+/** What was found out about bytes that are still in memory: the store and its listeners ask in turn. */
+const knownKinds = new WeakMap<Uint8Array, BlobKind>()
+
+function classifyJson(bytes: Uint8Array): BlobKind {
+  const known = knownKinds.get(bytes)
+  if (known !== undefined) return known
+  const kind = parseSchema(bytes) ? 'meta' : 'data'
+  knownKinds.set(bytes, kind)
+  return kind
 }
