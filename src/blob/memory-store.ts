@@ -73,7 +73,7 @@ export function openMemoryStore({ classify }: { classify: Classify }): BlobStore
       checkOpen()
       if (blobs.has(ref)) return false
       const isMeta = classify(bytes) === 'meta'
-      blobs.set(ref, { bytes, sequence: isMeta ? log.push(ref) - 1 : undefined })
+      blobs.set(ref, { bytes: Uint8Array.from(bytes), sequence: isMeta ? log.push(ref) - 1 : undefined })
       return true
     },
     async remove(refs) {

@@ -3,7 +3,10 @@ import { BLOB_SIZE_MAX } from './limits.ts'
 import { type BlobRef, matchesRef, refOf } from './ref.ts'
 import type { BlobStore, VerifiedBlob } from './store.ts'
 
-/** Told of each new blob, after it is durable and before the one who brought it gets its answer. */
+/**
+ * Told of each new blob, after it is durable and before the one who brought it gets its answer. The bytes are valid
+ * during the call only.
+ */
 export type BlobListener = (ref: BlobRef, bytes: Uint8Array) => void
 
 export interface Received {
@@ -21,7 +24,8 @@ export interface Door {
   /**
    * Takes `bytes` in: limit, hash, compare, dedupe, store, notify. With `ref` (a stranger's claim of
    * what they are) rejects with `DIGEST_MISMATCH` when they are not; without, they get their name
-   * here. Resolves once the blob is durable. The bytes must not be changed by the caller afterwards.
+   * here. Resolves once the blob is durable; until then the bytes must not be changed, and from then on they are the
+   * caller's again.
    * Rejects with `BLOB_TOO_LARGE`, or with what the store says; then nobody is notified.
    */
   receive(bytes: Uint8Array, ref?: BlobRef): Promise<Received>

@@ -33,7 +33,7 @@ export interface BlobStore extends AsyncDisposable {
   enumerate(after?: BlobRef): AsyncIterable<SizedRef>
   /**
    * Keeps a blob. Resolves once it survives a power cut, with false when it was here (durably)
-   * already. Many calls may be open at once, and share their syncs; whoever calls bounds the bytes
+   * already. The bytes belong to the caller again from then on. Many calls may be open at once, and share their syncs; whoever calls bounds the bytes
    * in flight. Rejecting means that nothing is promised: the blob may be here or not.
    * Only the one door (`receive.ts`) can make a `VerifiedBlob`.
    */

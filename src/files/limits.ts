@@ -18,3 +18,6 @@ export const FRESH_MS = 2000
 
 /** Problems that are listed one by one; a tree that has more is only counted on. */
 export const PROBLEMS_MAX = 10_000
+
+/** Blocks that large files are read into: some more than the bytes on their way to the disk fill. */
+export const BLOCKS_MAX = 20

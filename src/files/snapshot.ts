@@ -18,6 +18,7 @@ import type { BlobRef } from '../blob/ref.ts'
 import type { FileFacts } from '../schema/schema-blob.ts'
 import { writeStaticSet } from '../schema/static-set.ts'
 import { writeSchema, type WritableSchema } from '../schema/write-schema.ts'
+import { openBlockPool } from './block-pool.ts'
 import { openIntake } from './intake.ts'
 import { BUSY_MS_MAX, FRESH_MS, HARD_LINKS_MAX, PROBLEMS_MAX } from './limits.ts'
 import { nodeFieldsOf, signatureOf, type SnapshotMode } from './node-fields.ts'
@@ -26,6 +27,7 @@ import { joinPath } from './path-bytes.ts'
 import { type Problem, reasonOf } from './problem.ts'
 import type { CachedFile, StatCache } from './stat-cache.ts'
 import { readContent } from './store-content.ts'
+import { openWholeHasher } from './whole-hash.ts'
 
 export interface SnapshotOptions {
   /** The folder or file; its own name is what the top blob is called. */
@@ -79,12 +81,14 @@ export async function snapshotTree(options: SnapshotOptions): Promise<SnapshotRe
   const { clock, signal, mode, statCache } = options
   const intake = openIntake(options.door, signal)
   const owners = readOwnerNames()
+  const hasher = openWholeHasher()
   const firstNames = new Map<string, Buffer>()
   const problems: Problem[] = []
   const counts = { files: 0, directories: 0, bytes: 0, bytesRead: 0, unchanged: 0 }
   let moreProblems = 0
   let breakAt = clock.monotonic() + BUSY_MS_MAX
 
+  const contentParts = { intake, blocks: openBlockPool(), hasher, pause }
   const progress = (): SnapshotCounts => ({ ...counts, newBytes: intake.newBytes })
 
   function report(path: Uint8Array, reason: string): void {
@@ -139,7 +143,7 @@ export async function snapshotTree(options: SnapshotOptions): Promise<SnapshotRe
     try {
       const stat = fstatSync(file, { bigint: true })
       if (!stat.isFile()) throw new PeerkeepError('IO', 'it is no longer a file')
-      const content = await readContent(file, Number(stat.size), intake, pause)
+      const content = await readContent(file, Number(stat.size), contentParts)
       const after = fstatSync(file, { bigint: true })
       const isStable =
         after.size === stat.size &&
@@ -246,9 +250,14 @@ export async function snapshotTree(options: SnapshotOptions): Promise<SnapshotRe
 
   const top = openTop(options.source)
   const [cachedTop] = await lookUp([top])
-  const finishTop = await storeEntry(top, cachedTop)
-  if (finishTop === undefined) throw new PeerkeepError('IO', 'a device node cannot be stored')
-  const root = await finishTop()
+  let root: BlobRef
+  try {
+    const finishTop = await storeEntry(top, cachedTop)
+    if (finishTop === undefined) throw new PeerkeepError('IO', 'a device node cannot be stored')
+    root = await finishTop()
+  } finally {
+    await hasher.close()
+  }
   return { ...progress(), root, problems, moreProblems }
 }
 
