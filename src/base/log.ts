@@ -4,7 +4,7 @@ export interface Log {
   warn(event: string, fields?: LogFields): void
 }
 
-export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>
+type LogFields = Readonly<Record<string, string | number | boolean | undefined>>
 
 /** A log that keeps nothing. */
 export const silentLog: Log = { info: () => undefined, warn: () => undefined }

@@ -28,7 +28,7 @@ export interface CheckOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-export interface CheckProgress {
+interface CheckProgress {
   readonly bytes: number
   readonly bytesTotal: number
   readonly blobs: number

@@ -9,6 +9,7 @@ interface Kept {
 }
 
 /** A store that lasts as long as the process: for tests, and for what is only passing through. */
+// oxlint-disable-next-line max-lines-per-function -- one map, and the methods of the contract
 export function openMemoryStore({ classify }: { classify: Classify }): BlobStore & SchemaLog {
   const blobs = new Map<BlobRef, Kept>()
   // In the order taken; a removed blob's place stays empty, so that positions keep their meaning.
@@ -73,7 +74,10 @@ export function openMemoryStore({ classify }: { classify: Classify }): BlobStore
       checkOpen()
       if (blobs.has(ref)) return false
       const isMeta = classify(bytes) === 'meta'
-      blobs.set(ref, { bytes: Uint8Array.from(bytes), sequence: isMeta ? log.push(ref) - 1 : undefined })
+      blobs.set(ref, {
+        bytes: Uint8Array.from(bytes),
+        sequence: isMeta ? log.push(ref) - 1 : undefined,
+      })
       return true
     },
     async remove(refs) {

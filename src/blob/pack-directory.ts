@@ -51,7 +51,7 @@ export interface PackDirectory {
   close(): Promise<void>
 }
 
-export interface Appended {
+interface Appended {
   readonly pack: number
   /** Where each payload begins, in the order of the blobs. */
   readonly offsets: readonly number[]
@@ -59,7 +59,7 @@ export interface Appended {
   readonly end: number
 }
 
-export interface DeadRecord {
+interface DeadRecord {
   readonly ref: BlobRef
   readonly size: number
   readonly pack: number
@@ -84,6 +84,7 @@ export async function listPacks(files: FileLayer, directory: string): Promise<nu
  * Opens the directory, which is made when it is missing. `countMin` is how many packs the index knows: numbers
  * below it are never given to new packs, even when the files are gone.
  */
+// oxlint-disable-next-line max-lines-per-function -- one state, and the steps that share it
 export async function openPackDirectory(
   options: { readonly files: FileLayer; readonly directory: string; readonly log: Log },
   countMin: number,

@@ -37,7 +37,7 @@ export interface PackBlob {
   readonly bytes: Uint8Array | undefined
 }
 
-export interface PackDeleted {
+interface PackDeleted {
   readonly kind: 'deleted'
   readonly size: number
   readonly offset: number

@@ -47,13 +47,7 @@ export async function openPackState(
   rows: KeyValue,
   directories: readonly { readonly side: PackSide; readonly packs: PackDirectory }[],
 ): Promise<PackState> {
-  const packRows = new Map<string, PackRow>()
-  for (const { side, packs } of directories) {
-    for (let pack = 0; pack < packs.count(); pack += 1) {
-      const row = await readPackRow(rows, { side, pack })
-      if (row) packRows.set(`${side}${pack}`, row)
-    }
-  }
+  const packRows = await loadPackRows(rows, directories)
   const quarantined = new Set<BlobRef>()
   for await (const { ref } of scanBlobRows(rows, 'q')) quarantined.add(ref)
   let nextNumber = await readNextNumber(rows)
@@ -117,4 +111,18 @@ export async function openPackState(
     },
   }
   return state
+}
+
+async function loadPackRows(
+  rows: KeyValue,
+  directories: readonly { readonly side: PackSide; readonly packs: PackDirectory }[],
+): Promise<Map<string, PackRow>> {
+  const packRows = new Map<string, PackRow>()
+  for (const { side, packs } of directories) {
+    for (let pack = 0; pack < packs.count(); pack += 1) {
+      const row = await readPackRow(rows, { side, pack })
+      if (row) packRows.set(`${side}${pack}`, row)
+    }
+  }
+  return packRows
 }

@@ -41,12 +41,12 @@ export interface PackStore extends BlobStore, SchemaLog {
   usage(): Promise<PackUsage>
 }
 
-export interface PackSideDirectory {
+interface PackSideDirectory {
   readonly side: PackSide
   readonly packs: PackDirectory
 }
 
-export interface PackUsage {
+interface PackUsage {
   readonly packs: number
   readonly bytes: number
   readonly deadBytes: number

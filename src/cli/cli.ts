@@ -18,7 +18,7 @@ export interface Cli {
 }
 
 /** Makes the lines that one item of a listing is printed as. */
-export type ShowItem = (item: JsonValue) => readonly string[]
+type ShowItem = (item: JsonValue) => readonly string[]
 
 export interface CliOptions {
   readonly terminal: Terminal

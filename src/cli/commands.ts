@@ -14,7 +14,7 @@ import { defineRestore } from './commands/restore.ts'
 import { defineSnapshots } from './commands/snapshots.ts'
 import { defineUp } from './commands/up.ts'
 import { defineUpkeep } from './commands/upkeep.ts'
-import type { CommandHost } from './program.ts'
+import type { CommandHost } from './command-host.ts'
 
 /** All commands, in the order in which the help lists them: that of a new user's first day. */
 export function defineCommands(host: CommandHost): void {

@@ -7,17 +7,6 @@ import { defineCommands } from './commands.ts'
 import { findHome } from './environment.ts'
 import { openTerminal } from './terminal.ts'
 
-/** What a command file adds itself to: the program, and how to get what its action needs. */
-export interface CommandHost {
-  readonly program: Command
-  /** Only inside an action: the global options are known by then. */
-  cli(): Cli
-  home(): HomePaths
-  readonly signal: AbortSignal
-  readonly env: NodeJS.ProcessEnv
-  readonly isVerbose: () => boolean
-}
-
 interface Program {
   readonly program: Command
   /** Closes the node, when a command opened one in this process. */

@@ -58,7 +58,7 @@ export async function runNode(paths: HomePaths, options: RunOptions): Promise<Ru
   const { device, backups } = await statusOf(node)
   const parts = opening.move()
   return {
-    device: String(device),
+    device: typeof device === 'string' ? device : '',
     http: http.address,
     listen: node.network?.addresses ?? [],
     isEmpty: Array.isArray(backups) && backups.length === 0,

@@ -80,5 +80,7 @@ function startShell(): Shell {
 
 /** A path as one word for the shell, whatever bytes it holds. */
 function quote(path: Uint8Array): string {
-  return `'${Buffer.from(path).toString('latin1').replaceAll("'", String.raw`'\''`)}'`
+  return `'${Buffer.from(path)
+    .toString('latin1')
+    .replaceAll("'", String.raw`'\''`)}'`
 }

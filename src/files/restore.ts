@@ -46,7 +46,7 @@ export interface RestoreOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-export interface RestoreCounts {
+interface RestoreCounts {
   readonly files: number
   readonly directories: number
   /** Bytes of the files written. */
@@ -69,6 +69,7 @@ interface Place {
  * Writes a snapshot below `target`, each file whole or not at all, and nothing outside it. What cannot be
  * restored is a problem of the result.
  */
+// oxlint-disable-next-line max-lines-per-function -- one state, and the steps that share it
 export async function restoreTree(options: RestoreOptions): Promise<RestoreResult> {
   const { fetch, overwrite, signal } = options
   const problems: Problem[] = []
@@ -251,11 +252,15 @@ export async function restoreTree(options: RestoreOptions): Promise<RestoreResul
     else if (node.name && isSafeName(node.name)) {
       await attempt({ full: joinPath(full, node.name), below: Buffer.from(node.name) }, node, 1)
     } else {
-      throw new PeerkeepError('BAD_SCHEMA', `the blob ${options.root} has no name to restore it under`)
+      throw new PeerkeepError(
+        'BAD_SCHEMA',
+        `the blob ${options.root} has no name to restore it under`,
+      )
     }
   } finally {
     const isExact = await exactTimes.finish()
-    if (!isExact) report(top, 'some times are exact to a quarter of a microsecond only: touch failed')
+    if (!isExact)
+      report(top, 'some times are exact to a quarter of a microsecond only: touch failed')
   }
   return { ...counts, problems, moreProblems }
 }

@@ -19,6 +19,7 @@ import type { FileFacts } from '../schema/schema-blob.ts'
 import { writeStaticSet } from '../schema/static-set.ts'
 import { writeSchema, type WritableSchema } from '../schema/write-schema.ts'
 import { openBlockPool } from './block-pool.ts'
+import { factsOfContent } from './facts.ts'
 import { openIntake } from './intake.ts'
 import { BUSY_MS_MAX, FRESH_MS, HARD_LINKS_MAX, PROBLEMS_MAX } from './limits.ts'
 import { nodeFieldsOf, signatureOf, type SnapshotMode } from './node-fields.ts'
@@ -47,7 +48,7 @@ export interface SnapshotOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-export interface SnapshotCounts {
+interface SnapshotCounts {
   readonly files: number
   readonly directories: number
   /** Size of all files, read or not. */
@@ -77,6 +78,7 @@ interface Entry {
  * changes meanwhile is a problem of the result. Rejects when the source itself cannot be read (`NOT_FOUND`),
  * when the store fails, or with the signal's reason.
  */
+// oxlint-disable-next-line max-lines-per-function -- one state, and the steps that share it
 export async function snapshotTree(options: SnapshotOptions): Promise<SnapshotResult> {
   const { clock, signal, mode, statCache } = options
   const intake = openIntake(options.door, signal)
@@ -163,7 +165,10 @@ export async function snapshotTree(options: SnapshotOptions): Promise<SnapshotRe
         if (isStable && isOld) {
           statCache?.put(entry.below.toString('latin1'), { signature, ref, needs: blobs })
         }
-        options.onFacts?.({ file: ref, wholeRef, size: content.size })
+        if (options.onFacts) {
+          const facts = await factsOfContent(content.head)
+          options.onFacts({ file: ref, wholeRef, size: content.size, ...facts })
+        }
         return ref
       }
     } finally {

@@ -19,7 +19,7 @@ export interface ContentRead {
   finish(): Promise<StoredContent>
 }
 
-export interface StoredContent {
+interface StoredContent {
   readonly parts: readonly Part[]
   readonly wholeRef: BlobRef
   /** Chunks and `bytes` blobs, once each. */
@@ -59,7 +59,7 @@ async function readSmall(file: number, size: number, parts: ContentParts): Promi
   const bytes = Buffer.allocUnsafe(size)
   const content = bytes.subarray(0, readFully(file, bytes))
   const chunks: PendingChunk[] = []
-  for (let at = 0; at < content.length; ) {
+  for (let at = 0; at < content.length;) {
     const cut = nextCut(content.subarray(at), at)
     if (!cut) break
     const { stored } = await parts.intake.offer(content.subarray(at, at + cut.length))

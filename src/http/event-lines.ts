@@ -31,9 +31,9 @@ function toJson(event: EventLine): unknown {
 /** Reads one line of our own server; anything else is `BAD_FRAME`. */
 export function decodeEventLine(line: string): EventLine {
   const value = parseLine(line)
-  switch (value['type']) {
+  switch (textOf(value['type'])) {
     case 'bytes':
-      return { type: 'bytes', bytes: Buffer.from(String(value['base64']), 'base64') }
+      return { type: 'bytes', bytes: Buffer.from(textOf(value['base64']), 'base64') }
     case 'error':
       return { type: 'error', error: readError(value) }
     case 'item':
@@ -51,6 +51,10 @@ export function decodeEventLine(line: string): EventLine {
   }
 }
 
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : ''
+}
+
 function parseLine(line: string): JsonObject {
   try {
     const value: unknown = JSON.parse(line)
@@ -62,10 +66,10 @@ function parseLine(line: string): JsonObject {
 }
 
 function readError(value: JsonObject): PeerkeepError {
-  const code = String(value['code'])
+  const code = textOf(value['code'])
   const known = Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : 'IO'
   const details = value['details'] as JsonObject as Readonly<Record<string, string>>
-  return new PeerkeepError(known, String(value['message']), { details })
+  return new PeerkeepError(known, textOf(value['message']), { details })
 }
 
 /** Cuts a byte stream into lines without their line feeds. Rejects with `BAD_FRAME` over the limit. */

@@ -54,7 +54,7 @@ export async function permanodeMembers(
 }
 
 /** All blobs that a claim stands in. */
-export async function refsOfClaim(rows: KeyValue, claim: ClaimRow): Promise<BlobRef[]> {
+async function refsOfClaim(rows: KeyValue, claim: ClaimRow): Promise<BlobRef[]> {
   if (!claim.isTwinned) return [claim.ref]
   return (await Array.fromAsync(rows.scan(prefixRange(`twin|${claim.id}|`)))).map(
     ([key]) => lastField(key) as BlobRef,
@@ -89,7 +89,9 @@ export async function* actingClaims(
 
 /** Whether a delete that is not itself deleted names any of `refs`. Dates play no part. */
 export async function isDeleted(ground: Ground, refs: readonly BlobRef[]): Promise<boolean> {
-  for await (const claim of actingClaims(ground, refs, ['d'])) {
+  const aimed = await ground.rows.getMany(refs.map(ref => `aimed|${ref}`))
+  const targets = refs.filter((_, i) => aimed[i] !== undefined)
+  for await (const claim of actingClaims(ground, targets, ['d'])) {
     if (!(await isDeleted(ground, await refsOfClaim(ground.rows, claim)))) return true
   }
   return false

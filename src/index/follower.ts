@@ -44,11 +44,22 @@ export async function openFollower(parts: FollowerParts): Promise<Follower> {
     const dueUntil = ahead > writer.horizon() ? ahead : writer.horizon()
     // Before the log is read: nothing dated up to `horizon` may still wait when that moves on.
     while (await steps.release(dueUntil)) continue
-    const after = (await rows.get('position')) as LogPosition | undefined
-    for await (const group of groupsOf(log.readLog(after), groupBlobsMax)) {
-      await steps.take({ ...group, dueUntil })
-    }
+    await followLog(dueUntil)
     await settle(steps, dueUntil)
+  }
+
+  /** While one group is written, the signatures of the next are verified. */
+  async function followLog(dueUntil: string): Promise<void> {
+    const after = (await rows.get('position')) as LogPosition | undefined
+    let before: (() => Promise<void>) | undefined
+    for await (const { blobs, position } of groupsOf(log.readLog(after), groupBlobsMax)) {
+      const reading = steps.read(blobs)
+      // It is awaited below; until then a failure of the group before it may come first.
+      reading.catch(() => undefined)
+      await before?.()
+      before = async () => steps.take({ blobs: await reading, dueUntil, position })
+    }
+    await before?.()
   }
 
   await steps.refreshTrust()

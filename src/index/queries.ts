@@ -121,7 +121,7 @@ export interface Snapshot {
   readonly date: Nanoseconds
 }
 
-export interface MetaInfo {
+interface MetaInfo {
   readonly type: string
   readonly size: number
 }
@@ -134,7 +134,7 @@ export interface MissingBlob {
   readonly by: BlobRef
 }
 
-export interface IndexCounts {
+interface IndexCounts {
   readonly metaBlobs: number
   readonly claims: number
   readonly permanodes: number

@@ -6,7 +6,7 @@ import type { Ground } from './evaluate.ts'
 import { openKeyBlobs } from './key-blobs.ts'
 import type { Stat } from './missing.ts'
 import type { Trust } from './queries.ts'
-import type { RawBlob } from './read-blob.ts'
+import { type RawBlob, type ReadBlob, readBlobs } from './read-blob.ts'
 import { lastField } from './rows.ts'
 import {
   draftOfDirty,
@@ -33,6 +33,8 @@ export interface Steps {
   readonly ground: Ground
   /** Makes claims act that are dated up to `dueUntil`. */
   readonly release: (dueUntil: string) => Promise<boolean>
+  /** Reads and verifies; may run while another group is taken. */
+  readonly read: (blobs: readonly RawBlob[]) => Promise<ReadBlob[]>
   /** Takes a group of the log in. */
   readonly take: (group: Taken) => Promise<void>
   /** Takes up some of what waits for a key that has come. */
@@ -46,7 +48,7 @@ export interface Steps {
 }
 
 interface Taken {
-  readonly blobs: readonly RawBlob[]
+  readonly blobs: readonly ReadBlob[]
   readonly dueUntil: string
   readonly position?: LogPosition
 }
@@ -69,9 +71,13 @@ export function openSteps(parts: StepParts, writer: Writer): Steps {
     return true
   }
 
+  const read: Steps['read'] = async blobs => readBlobs(blobs, keyBlobs)
+
   async function take({ blobs, dueUntil, position }: Taken): Promise<void> {
     await writer.write(async () => {
-      const taking = { rows, stat, keyBlobs, isOwn: ground.isOwn, dueUntil }
+      const permanodes = new Set(trust.devices().map(device => device.permanode))
+      const isDevicePermanode = (ref: BlobRef): boolean => permanodes.has(ref)
+      const taking = { rows, stat, isOwn: ground.isOwn, isDevicePermanode, dueUntil }
       const { draft, isTrustTouched } = await draftOfGroup(taking, blobs, position)
       if (isTrustTouched) isTrustStale = true
       return draft
@@ -91,7 +97,7 @@ export function openSteps(parts: StepParts, writer: Writer): Steps {
       if (bytes) blobs.push({ ref, bytes })
       else gone.push(wait)
     }
-    if (blobs.length > 0) await take({ blobs, dueUntil })
+    if (blobs.length > 0) await take({ blobs: await read(blobs), dueUntil })
     await writer.write(async () => draftOfGone(rows, waits.length === 0 ? [todo] : gone))
     return true
   }
@@ -108,6 +114,7 @@ export function openSteps(parts: StepParts, writer: Writer): Steps {
     trust,
     ground,
     release: async dueUntil => writer.write(async () => draftOfDue(ground, dueUntil)),
+    read,
     take,
     takeWaiting,
     refreshTrust,

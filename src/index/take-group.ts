@@ -5,16 +5,18 @@ import { readCounts, writeCounts } from './counts.ts'
 import { type Draft, openDraft } from './draft.ts'
 import type { Ground } from './evaluate.ts'
 import { type Stat, absentOf, noteArrived, noteMissing, restoreMeta } from './missing.ts'
-import { type KeyBlobs, type RawBlob, type ReadBlob, readBlobs } from './read-blob.ts'
+import type { ReadBlob } from './read-blob.ts'
 import { readMeta } from './rows.ts'
+import { openStateUpdates } from './state-updates.ts'
 import { type Taking, needsOf, rowsToLoad, takeBlob } from './take.ts'
 
 /** What groups of blobs are taken into rows with. */
 export interface GroupParts {
   readonly rows: KeyValue
   readonly stat: Stat
-  readonly keyBlobs: KeyBlobs
   readonly isOwn: Ground['isOwn']
+  /** Permanodes of devices: what changes them may change names. */
+  readonly isDevicePermanode: (ref: BlobRef) => boolean
   /** Dates up to this one are due. */
   readonly dueUntil: string
 }
@@ -25,32 +27,33 @@ export interface GroupParts {
  */
 export async function draftOfGroup(
   parts: GroupParts,
-  blobs: readonly RawBlob[],
+  blobs: readonly ReadBlob[],
   position?: LogPosition,
 ): Promise<{ draft: Draft; isTrustTouched: boolean }> {
   const draft = openDraft(parts.rows)
   const fresh = await chooseFresh(draft, blobs)
-  const read = await readBlobs(fresh, parts.keyBlobs)
-  await draft.load(read.flatMap(rowsToLoad))
+  await draft.load(fresh.flatMap(rowsToLoad))
   const counts = readCounts(draft)
-  const { isOwn, dueUntil } = parts
-  const taking: Taking = { draft, isOwn, dueUntil, counts, isTrustTouched: false }
-  for (const blob of read) {
+  const { isOwn, dueUntil, isDevicePermanode } = parts
+  const updates = openStateUpdates(draft, isDevicePermanode)
+  const taking: Taking = { draft, isOwn, dueUntil, counts, updates, isTrustTouched: false }
+  for (const blob of fresh) {
     stopWaiting(taking, blob)
     takeBlob(taking, blob)
   }
-  await noteNeeds(parts, taking, read)
+  updates.write()
+  await noteNeeds(parts, taking, fresh)
   writeCounts(draft, counts)
   if (position !== undefined) draft.put('position', position)
   return { draft, isTrustTouched: taking.isTrustTouched }
 }
 
-/** The blobs to be read; the rest is known. */
-async function chooseFresh(draft: Draft, blobs: readonly RawBlob[]): Promise<RawBlob[]> {
+/** The blobs to be taken; the rest is known. */
+async function chooseFresh(draft: Draft, blobs: readonly ReadBlob[]): Promise<ReadBlob[]> {
   const rows = ['meta|c', 'meta|s', 'meta|l', 'missing']
   await draft.load(['counts', ...blobs.flatMap(({ ref }) => rows.map(row => `${row}|${ref}`))])
   const counts = readCounts(draft)
-  const fresh = new Map<BlobRef, RawBlob>()
+  const fresh = new Map<BlobRef, ReadBlob>()
   for (const blob of blobs) {
     const { ref } = blob
     noteArrived(draft, counts, ref)

@@ -7,6 +7,7 @@ import type { Counts } from './counts.ts'
 import type { Draft } from './draft.ts'
 import { type ReadBlob, typeName } from './read-blob.ts'
 import { type MetaRow, type SignedRow, anchorOf, dateText, writeMeta } from './rows.ts'
+import { type StateUpdates, rowsToUpdate } from './state-updates.ts'
 import { devicePermanodePrefix } from './trust.ts'
 
 type SignedBlob = Extract<ReadBlob, { kind: 'signed' }>
@@ -18,6 +19,7 @@ export interface Taking {
   /** Dates up to this one are due, as `dateText` writes it. */
   readonly dueUntil: string
   readonly counts: Counts
+  readonly updates: StateUpdates
   /** Set when a blob may change whose keys act. */
   isTrustTouched: boolean
 }
@@ -26,7 +28,10 @@ export interface Taking {
 export function rowsToLoad(blob: ReadBlob): string[] {
   if (blob.kind !== 'signed') return []
   const keys = [`latest|${blob.keyId}`, 'horizon']
-  if (blob.schema.type === 'claim') keys.push(keyOfClaim(claimOf(blob)))
+  if (blob.schema.type === 'claim') {
+    const claim = claimOf(blob)
+    keys.push(keyOfClaim(claim), ...rowsToUpdate(claim))
+  }
   return keys
 }
 
@@ -122,8 +127,7 @@ function takeSigned(taking: Taking, blob: SignedBlob): void {
     if (schema.key?.startsWith(devicePermanodePrefix) === true) taking.isTrustTouched = true
     touch(taking, blob, ref)
   } else {
-    const about = takeClaim(taking, blob)
-    if (about !== '-') touch(taking, blob, about)
+    takeClaim(taking, blob)
   }
 }
 
@@ -147,8 +151,8 @@ export function noteDueDate(draft: Draft, keyId: KeyId, date: string): void {
   }
 }
 
-function takeClaim(taking: Taking, blob: SignedBlob): BlobRef | '-' {
-  const { draft } = taking
+function takeClaim(taking: Taking, blob: SignedBlob): void {
+  const { draft, updates, isOwn, dueUntil } = taking
   const claim = claimOf(blob)
   const key = keyOfClaim(claim)
   const known = draft.get(key)
@@ -159,7 +163,10 @@ function takeClaim(taking: Taking, blob: SignedBlob): BlobRef | '-' {
   } else {
     takeTwin(draft, readClaim(key, known), claim)
   }
-  return claim.about
+  const acts = isOwn(claim.keyId) && claim.date <= dueUntil
+  if (known === undefined && acts && updates.apply(claim))
+    draft.put(`by|${claim.keyId}|${claim.about}`, '')
+  else if (claim.about !== '-') touch(taking, blob, claim.about)
 }
 
 /** Another blob that is the same claim. */

@@ -49,6 +49,7 @@ export async function openNode(options: OpenNodeOptions): Promise<Node> {
   }
 }
 
+// oxlint-disable-next-line max-lines-per-function -- one state, and the steps that share it
 async function openParts(
   options: OpenNodeOptions,
   closers: (() => Promise<void>)[],

@@ -1,9 +1,10 @@
+import type { Clock } from '../base/clock.ts'
 import { PeerkeepError } from '../base/errors.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import type { Ask, TakeAnswer } from './ask.ts'
 import { fetchBlobs, type FetchedBlob } from './fetch-blobs.ts'
 import type { FramedStream } from './framed-stream.ts'
-import { WAITING_REQUESTS_MAX } from './limits.ts'
+import { ANSWER_TIMEOUT_MS, WAITING_REQUESTS_MAX } from './limits.ts'
 import { decodeMessage, encodeMessage, type Hello, type Message, type SetName } from './messages.ts'
 import { answerRequest, type Request } from './responder.ts'
 import type { ReplicaSource } from './source.ts'
@@ -28,16 +29,22 @@ export interface Exchange {
 }
 
 interface OpenQuestion {
+  stopTimer: () => void
   readonly take: TakeAnswer
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
 
 /** Begins the conversation: hello on both sides, then questions. `onChanged` hears the other side's notices. */
+// oxlint-disable-next-line max-lines-per-function -- one state, and the steps that share it
 export async function openExchange(
   stream: FramedStream,
   own: Hello,
-  parts: { readonly source: ReplicaSource; readonly onChanged: () => void },
+  parts: {
+    readonly source: ReplicaSource
+    readonly clock: Clock
+    readonly onChanged: () => void
+  },
 ): Promise<Exchange> {
   await stream.send(encodeMessage(own))
   const first = await stream.receive()
@@ -55,7 +62,10 @@ export async function openExchange(
     if (error) stream.abort(error)
     else void stream.close().catch(() => undefined)
     const reason = error ?? new PeerkeepError('PEER_UNREACHABLE', 'the other device hung up')
-    for (const question of questions.values()) question.reject(reason)
+    for (const question of questions.values()) {
+      question.stopTimer()
+      question.reject(reason)
+    }
     questions.clear()
     resolveEnded(error)
   }
@@ -64,15 +74,15 @@ export async function openExchange(
     for (let request = requests.shift(); request; request = requests.shift()) {
       await answerRequest(request, parts.source, message => stream.send(encodeMessage(message)))
     }
+    // At once, not when the promise is looked at: a request that comes in between would wait for ever.
+    answering = undefined
   }
 
   function enqueue(request: Request): void {
     if (requests.length >= WAITING_REQUESTS_MAX)
       throw new PeerkeepError('BAD_FRAME', 'too many requests')
     requests.push(request)
-    answering ??= answerAll()
-      .catch((error: unknown) => close(asError(error)))
-      .finally(() => (answering = undefined))
+    answering ??= answerAll().catch((error: unknown) => close(asError(error)))
   }
 
   async function handle(message: Message): Promise<void> {
@@ -95,9 +105,20 @@ export async function openExchange(
   async function takeAnswer(message: Extract<Message, { readonly id: number }>): Promise<void> {
     const question = questions.get(message.id)
     if (!question) throw new PeerkeepError('BAD_FRAME', 'an answer that nobody asked for')
-    if (await question.take(message)) return
+    question.stopTimer()
+    if (await question.take(message)) {
+      question.stopTimer = startTimer()
+      return
+    }
     questions.delete(message.id)
     question.resolve()
+  }
+
+  /** A peer that owes an answer and is silent loses its line. */
+  function startTimer(): () => void {
+    return parts.clock.after(ANSWER_TIMEOUT_MS, () => {
+      close(new PeerkeepError('PEER_UNREACHABLE', 'the other device does not answer any more'))
+    })
   }
 
   async function readAll(): Promise<void> {
@@ -112,7 +133,7 @@ export async function openExchange(
 
   const ask: Ask = (question, take) =>
     new Promise((resolve, reject) => {
-      questions.set(question.id, { take, resolve, reject })
+      questions.set(question.id, { take, resolve, reject, stopTimer: startTimer() })
       stream.send(encodeMessage(question)).catch(reject)
     })
   const nextId = (): number => (lastId += 1)
@@ -160,7 +181,7 @@ async function* listRefs(
       after = ref
       yield ref
     }
-    if (refs.length === 0) return
+    if (refs.length === 0 && !isLast) throw new PeerkeepError('BAD_FRAME', 'an empty page')
   }
 }
 

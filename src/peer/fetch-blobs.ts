@@ -3,7 +3,7 @@ import { PeerkeepError } from '../base/errors.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import type { Ask } from './ask.ts'
 import { FETCH_REFS_MAX, FETCHES_IN_FLIGHT, INCOMING_BYTES_MAX } from './limits.ts'
-import type { BlobPiece, Message } from './messages.ts'
+import { type BlobPiece, type Message, PIECE_BYTES_MAX } from './messages.ts'
 
 export interface FetchedBlob {
   readonly ref: BlobRef
@@ -23,7 +23,7 @@ export async function* fetchBlobs(
   const budget = openBudget(INCOMING_BYTES_MAX)
   const ready: { blob: FetchedBlob; giveBack: () => void }[] = []
   let wake: () => void = () => undefined
-  let failure: unknown
+  let failure: Error | undefined
   let asked = 0
   let open = 0
 
@@ -37,7 +37,7 @@ export async function* fetchBlobs(
       asked += batch.length
       open += 1
       ask({ kind: 'fetch', id: nextId(), refs: batch }, assembler(batch, push))
-        .catch((error: unknown) => (failure ??= error))
+        .catch((error: unknown) => (failure ??= asError(error)))
         .finally(() => {
           open -= 1
           askMore()
@@ -77,7 +77,9 @@ function assembler(
     if (length > (piece.size ?? 0))
       throw new PeerkeepError('BAD_FRAME', 'a blob longer than it was said to be')
     if (piece.size !== undefined && length < piece.size) {
-      if (piece.bytes.length === 0) throw new PeerkeepError('BAD_FRAME', 'an empty piece')
+      // Full pieces only: a blob in pieces of one byte would cost gigabytes to hold.
+      if (piece.bytes.length !== PIECE_BYTES_MAX)
+        throw new PeerkeepError('BAD_FRAME', 'a piece cut short')
       return
     }
     const bytes = piece.size === undefined ? undefined : joinPieces(pieces, length)
@@ -97,4 +99,8 @@ function assembler(
 function joinPieces(pieces: readonly Uint8Array[], length: number): Uint8Array {
   // A copy also of a single piece: what the line hands out may be used again for what follows.
   return Buffer.concat(pieces, length)
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
 }

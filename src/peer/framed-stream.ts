@@ -19,7 +19,7 @@ export interface FramedStream {
   abort(error: Error): void
 }
 
-export const FRAME_HEAD_BYTES = 4
+const FRAME_HEAD_BYTES = 4
 /** Arrivals that together are smaller are copied into one piece. */
 const JOINED_BYTES_MAX = 2048
 

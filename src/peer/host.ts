@@ -38,6 +38,7 @@ export interface PeerHostOptions {
   readonly log: Log
 }
 
+// oxlint-disable-next-line max-lines-per-function -- one state, and the steps that share it
 export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> {
   const { membership, clock, log, source } = options
   const invitations = openInvitations(membership.self, options)

@@ -45,6 +45,7 @@ interface OpenTicket extends Invitation {
   readonly reject: (error: unknown) => void
 }
 
+// oxlint-disable-next-line max-lines-per-function -- one state, and the steps that share it
 export function openInvitations(
   self: KeyId,
   { clock, random, log }: { readonly clock: Clock; readonly random: Random; readonly log: Log },

@@ -55,7 +55,12 @@ export async function askToJoin(
   const blobs = Array.isArray(answer['blobs'])
     ? (answer['blobs'] as readonly JsonValue[]).map(base64)
     : []
-  return { inviterName: String(answer['inviterName']), ownerKeyBlob, groupSecret, blobs }
+  return {
+    inviterName: typeof answer['inviterName'] === 'string' ? answer['inviterName'] : '',
+    ownerKeyBlob,
+    groupSecret,
+    blobs,
+  }
 }
 
 /** The inviter's side: reads the request of `keyId`, which the line has proved. */

@@ -1,7 +1,7 @@
 import { PeerkeepError } from '../base/errors.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import type { Exchange } from './exchange.ts'
-import { PULL_BATCH_REFS } from './limits.ts'
+import { INCOMING_BYTES_MAX, PULL_BATCH_REFS } from './limits.ts'
 import type { SetName } from './messages.ts'
 import type { ReplicaSource } from './source.ts'
 
@@ -101,7 +101,8 @@ async function fetchAll(
   moved: Moved,
 ): Promise<void> {
   const storing = new Set<Promise<void>>()
-  let failure: unknown
+  let waiting = 0
+  let failure: Error | undefined
   for await (const { ref, bytes } of pull.exchange.fetch(refs)) {
     if (bytes === undefined || failure !== undefined) continue
     const stored = pull.source
@@ -110,11 +111,15 @@ async function fetchAll(
         if (isTaken) pull.count(bytes.length)
         moved[isTaken ? 'taken' : 'refused'] += 1
       })
-      .catch((error: unknown) => void (failure ??= error))
-      .finally(() => storing.delete(stored))
+      .catch((error: unknown) => void (failure ??= asError(error)))
+      .finally(() => {
+        waiting -= bytes.length
+        storing.delete(stored)
+      })
     storing.add(stored)
     // Blobs share syncs when many are stored at a time; how many is bounded so that their bytes are.
-    if (storing.size >= STORING_MAX) await Promise.race(storing)
+    waiting += bytes.length
+    while (storing.size >= STORING_MAX || waiting > INCOMING_BYTES_MAX) await Promise.race(storing)
   }
   await Promise.all(storing)
   if (failure !== undefined) throw failure
@@ -138,4 +143,8 @@ async function pullWants(pull: Pull): Promise<void> {
     if (moved.refused > 0) throw new PeerkeepError('BAD_FRAME', 'a wanted blob was refused')
     if (moved.taken === 0) return
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
 }

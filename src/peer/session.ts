@@ -51,7 +51,7 @@ export async function openSession(
   )
   let exchange: Exchange
   try {
-    exchange = await openExchange(framed, own, { source, onChanged: puller.wake })
+    exchange = await openExchange(framed, own, { source, clock, onChanged: puller.wake })
   } finally {
     opened.abort()
     await late
@@ -108,19 +108,20 @@ function pullOnDemand(
         log.info('pulled', { peer: keyId, blobs: pulled.blobs, bytes: pulled.bytes })
       onChange()
     }
+    // At once, not when the promise is looked at: a notice that comes in between would be lost.
+    isRunning = false
   }
   return {
     wake() {
       isWanted = true
       if (isRunning) return
       isRunning = true
-      run()
-        .catch((error: unknown) => {
-          if (isStopped) return
-          log.warn('pull failed', { peer: keyId, reason: String(error) })
-          exchange().close(error instanceof Error ? error : new Error(String(error)))
-        })
-        .finally(() => (isRunning = false))
+      run().catch((error: unknown) => {
+        isRunning = false
+        if (isStopped) return
+        log.warn('pull failed', { peer: keyId, reason: String(error) })
+        exchange().close(error instanceof Error ? error : new Error(String(error)))
+      })
     },
     stop: () => (isStopped = true),
     get lastInSync() {

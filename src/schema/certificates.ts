@@ -6,7 +6,7 @@ import type { Signer } from './signer.ts'
 import { KEY_ATTRIBUTE, ROLE_ATTRIBUTE, TITLE_ATTRIBUTE, devicePermanodeKey } from './well-known.ts'
 
 /** What a device may do: an admin also pairs and revokes devices. */
-export type DeviceRole = 'admin' | 'device'
+type DeviceRole = 'admin' | 'device'
 
 /** What a certificate says of a device. */
 export interface Certificate {

@@ -1,8 +1,6 @@
 import type { JsonObject } from '../base/json.ts'
 import type { BlobRef } from '../blob/ref.ts'
 
-export type { JsonObject, JsonValue } from '../base/json.ts'
-
 /**
  * What schema blobs say, as typed values: PROTOCOL 3, and what Peerkeep adds in keys that Perkeep
  * ignores. `parse-schema.ts` reads any layout into these, `write-schema.ts` writes the canonical one.
@@ -24,7 +22,7 @@ export type SchemaBlob =
 export type Nanoseconds = bigint
 
 /** A base name or a link target: bytes, because Unix names are; UTF-8 or not. */
-export type NameBytes = Uint8Array
+type NameBytes = Uint8Array
 
 /** The common keys of what a directory can hold. */
 export interface NodeFields {
@@ -161,7 +159,7 @@ export interface FileFacts {
 }
 
 /** Schema of a type this version does not know; kept, replicated, its refs keep blobs alive. */
-export interface UnknownSchema {
+interface UnknownSchema {
   readonly type: 'unknown'
   readonly camliType: string
 }

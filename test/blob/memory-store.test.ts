@@ -20,7 +20,9 @@ test('bytes that were changed behind its back are not handed out, and can come a
   const bytes = new Uint8Array(Buffer.from('{schema}'))
   const ref = refOf(bytes)
   await door.receive(bytes)
-  bytes[1] = 0
+  const handedOut = await store.fetch(ref)
+  assert.ok(handedOut)
+  handedOut[1] = 0
   assert.deepEqual(await Array.fromAsync(store.readLog()), [])
   await assert.rejects(store.fetch(ref), error => isPeerkeepError(error, 'BLOB_DAMAGED'))
   assert.equal(await store.fetch(ref), undefined)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
@@ -120,7 +120,7 @@ async function get(
   headers: Record<string, string>,
 ): Promise<{ status: number | undefined; text: string }> {
   const outgoing = request(server.address + path, { headers, agent: false }).end()
-  const [response] = (await once(outgoing, 'response')) as [import('node:http').IncomingMessage]
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
   const text = Buffer.concat(await response.toArray()).toString()
   return { status: response.statusCode, text }
 }
@@ -147,7 +147,7 @@ test('malformed requests get one clear answer, and the server stays', async () =
     })
     outgoing.on('error', () => undefined)
     outgoing.end(body)
-    const [response] = (await once(outgoing, 'response')) as [import('node:http').IncomingMessage]
+    const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
     response.resume()
     assert.ok(
       response.statusCode === 400 || response.statusCode === 413,

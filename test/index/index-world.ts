@@ -35,7 +35,7 @@ export function planned(key: string, signer: Signer, date: Nanoseconds = at(0)):
 /** A set-attribute claim, or with `claimType` another one. */
 export function attribute(
   permanode: BlobRef,
-  [name, value]: readonly [name: string, value?: string],
+  [name, value]: readonly [name: string, value?: string | undefined],
   { signer, date, claimType = 'set-attribute' }: AttributeOptions,
 ): Uint8Array {
   return makeClaim({ claimType, permanode, attribute: name, value }, signer, date)

@@ -1,6 +1,6 @@
 import { usageError } from '../cli.ts'
 import { fields, numberOf, textOf } from '../json-fields.ts'
-import type { CommandHost } from '../program.ts'
+import type { CommandHost } from '../command-host.ts'
 
 export function defineBlobs({ program, cli }: CommandHost): void {
   program

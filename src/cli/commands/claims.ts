@@ -1,5 +1,5 @@
 import { fields, listOf, textOf } from '../json-fields.ts'
-import type { CommandHost } from '../program.ts'
+import type { CommandHost } from '../command-host.ts'
 
 const printClaim = (value: Parameters<typeof fields>[0]): string[] => [
   textOf(fields(value)['claim']),

@@ -1,5 +1,5 @@
 import { fields } from '../json-fields.ts'
-import type { CommandHost } from '../program.ts'
+import type { CommandHost } from '../command-host.ts'
 
 export function defineConfig({ program, cli, home }: CommandHost): void {
   const config = program

@@ -1,6 +1,6 @@
 import type { JsonValue } from '../../base/json.ts'
 import { fields, listOf, textOf } from '../json-fields.ts'
-import type { CommandHost } from '../program.ts'
+import type { CommandHost } from '../command-host.ts'
 import { printable } from '../terminal.ts'
 
 export function defineDescribe({ program, cli }: CommandHost): void {

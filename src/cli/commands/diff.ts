@@ -1,5 +1,5 @@
 import { fields, textOf } from '../json-fields.ts'
-import type { CommandHost } from '../program.ts'
+import type { CommandHost } from '../command-host.ts'
 import { printable } from '../terminal.ts'
 import { targetHelp } from './ls.ts'
 

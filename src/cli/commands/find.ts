@@ -1,6 +1,6 @@
 import { formatDate } from '../format.ts'
 import { fields, textOf } from '../json-fields.ts'
-import type { CommandHost } from '../program.ts'
+import type { CommandHost } from '../command-host.ts'
 import { printable } from '../terminal.ts'
 
 export function defineFind({ program, cli }: CommandHost): void {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 
-import type { CommandHost } from '../program.ts'
+import type { CommandHost } from '../command-host.ts'
 import { restoreSummary } from './restore.ts'
 
 export function defineGet({ program, cli }: CommandHost): void {

@@ -1,5 +1,5 @@
 import { fields, numberOf, textOf } from '../json-fields.ts'
-import type { CommandHost } from '../program.ts'
+import type { CommandHost } from '../command-host.ts'
 import { printable } from '../terminal.ts'
 
 export const targetHelp = `N[@WHEN][/PATH]: N is DEVICE:NAME, NAME where that is unambiguous, or a permanode;

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { usageError } from '../cli.ts'
 import { formatDate, formatTable } from '../format.ts'
 import { fields, numberOf, textOf } from '../json-fields.ts'
-import type { CommandHost } from '../program.ts'
+import type { CommandHost } from '../command-host.ts'
 import { readWordsFile } from './init.ts'
 
 /** The commands about devices: `pair`, `join`, `devices`, `wait`. */

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 
 import { fields, textOf } from '../json-fields.ts'
-import type { CommandHost } from '../program.ts'
+import type { CommandHost } from '../command-host.ts'
 
 interface PutOptions {
   readonly contentsOnly?: true

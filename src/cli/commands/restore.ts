@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { JsonValue } from '../../base/json.ts'
 import { formatBytes, formatDuration } from '../format.ts'
 import { fields, numberOf } from '../json-fields.ts'
-import type { CommandHost } from '../program.ts'
+import type { CommandHost } from '../command-host.ts'
 import { targetHelp } from './ls.ts'
 
 interface RestoreOptions {

@@ -1,6 +1,6 @@
 import { formatDate, formatTable } from '../format.ts'
 import { fields, textOf } from '../json-fields.ts'
-import type { CommandHost } from '../program.ts'
+import type { CommandHost } from '../command-host.ts'
 
 export function defineSnapshots({ program, cli }: CommandHost): void {
   program

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 
 import { PeerkeepError } from '../../base/errors.ts'
-import type { CommandHost } from '../program.ts'
+import type { CommandHost } from '../command-host.ts'
 import { showWords } from './init.ts'
 
 interface UpOptions {

@@ -1,7 +1,7 @@
 import { EXIT_PARTIAL } from '../exit-code.ts'
 import { formatBytes, formatDuration } from '../format.ts'
 import { fields, listOf, numberOf, textOf } from '../json-fields.ts'
-import type { CommandHost } from '../program.ts'
+import type { CommandHost } from '../command-host.ts'
 import { describeLines } from './describe.ts'
 
 /** The commands that look after a home: `check`, `reindex`, `status`, `stats`, `doctor`. */

@@ -73,7 +73,8 @@ export const waitOperation: Operation<Node> = {
     if (snapshot === undefined)
       throw new PeerkeepError('NOT_FOUND', `${backup.name} has no snapshot yet`)
     if (!node.network && copies > 1) {
-      const text = "no node is running here, so no other device can be asked: 'peerkeep up' runs one"
+      const text =
+        "no node is running here, so no other device can be asked: 'peerkeep up' runs one"
       await context.emit({ type: 'note', text })
     }
     const until = node.system.clock.monotonic() + timeout

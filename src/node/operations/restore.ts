@@ -6,6 +6,7 @@ import { type BlobRef, isBlobRef, parseBlobRef, refOf } from '../../blob/ref.ts'
 import { restoreTree, type RestoreResult } from '../../files/restore.ts'
 import { readFileContent } from '../../schema/file-reader.ts'
 import { parseSchema } from '../../schema/parse-schema.ts'
+import { nodeOf } from '../../schema/tree-reader.ts'
 import { writeSchema } from '../../schema/write-schema.ts'
 import { flagArgument, textArgument } from '../arguments.ts'
 import type { Node } from '../node.ts'
@@ -87,17 +88,10 @@ export const getOperation: Operation<Node> = {
 function renamed(ref: BlobRef, bytes: Uint8Array, path: string): Uint8Array {
   const name = Buffer.from(basename(path))
   const schema = parseSchema(bytes)
-  switch (schema?.type) {
-    case 'file':
-    case 'symlink':
-    case 'fifo':
-    case 'socket':
-      return writeSchema({ ...schema, name, hardlink: undefined })
-    case 'bytes':
-      return writeSchema({ type: 'file', name, parts: schema.parts })
-    default:
-      return writeSchema({ type: 'file', name, parts: [{ blobRef: ref, size: bytes.length }] })
-  }
+  const node = nodeOf(bytes)
+  if (node) return writeSchema({ ...node, name, hardlink: undefined })
+  if (schema?.type === 'bytes') return writeSchema({ type: 'file', name, parts: schema.parts })
+  return writeSchema({ type: 'file', name, parts: [{ blobRef: ref, size: bytes.length }] })
 }
 
 /** Writes the content of a file, or the bytes of any other blob: `{ ref, raw }`. */

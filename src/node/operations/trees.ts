@@ -77,7 +77,7 @@ export const findOperation: Operation<Node> = {
             date: formatTime(date),
             ...describeEntry(entry),
           }
-          const once = `${String(value['path'])}\n${entry.ref}`
+          const once = `${displayName(entry.path)}\n${entry.ref}`
           if (printed.has(once)) continue
           printed.add(once)
           await emit({ type: 'item', value })

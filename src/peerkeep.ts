@@ -1,0 +1,13 @@
+/** Peerkeep as a library: found a home, open it as a node, and run the command line's operations on it. */
+export { type Clock, systemClock } from './base/clock.ts'
+export { type ErrorCode, PeerkeepError } from './base/errors.ts'
+export { type FileLayer } from './base/files.ts'
+export { type Log, silentLog } from './base/log.ts'
+export { nodeFiles } from './base/node-files.ts'
+export { type Random, systemRandom } from './base/random.ts'
+export { createHome } from './node/create-home.ts'
+export { type HomePaths, homePaths } from './node/home.ts'
+export type { Node, System } from './node/node.ts'
+export { openNode } from './node/open-node.ts'
+export type { OperationContext, OperationEvent } from './node/operation.ts'
+export { runOperation } from './node/operations/all.ts'
