@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 
 import ignore from 'ignore'
@@ -24,7 +24,7 @@ export interface ExcludeOptions {
 export async function openExcludes(options: ExcludeOptions): Promise<Exclude | undefined> {
   const patterns = [...options.patterns, ...(await readPatterns(options.patternFile))]
   if (patterns.length === 0 && !options.caches) return undefined
-  const matcher = ignore().add(patterns)
+  const matcher = ignore({ ignorecase: false }).add(patterns)
   const source = Buffer.from(options.source)
   const hasTag = rememberLast()
   return (path, isDirectory) => {
@@ -67,11 +67,15 @@ function rememberLast(): (folder: Buffer) => boolean {
 
 function readsAsTag(path: Buffer): boolean {
   try {
-    const file = openSync(path, 'r')
-    const head = Buffer.alloc(cacheSignature.length)
-    readSync(file, head, 0, head.length, 0)
-    closeSync(file)
-    return head.equals(cacheSignature)
+    // Without O_NONBLOCK a fifo of that name would hang the backup.
+    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    try {
+      const head = Buffer.alloc(cacheSignature.length)
+      readSync(file, head, 0, head.length, 0)
+      return head.equals(cacheSignature)
+    } finally {
+      closeSync(file)
+    }
   } catch {
     return false
   }
