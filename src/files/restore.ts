@@ -288,7 +288,7 @@ function makeDirectory({ full }: Place, depth: number): void {
   const there = statOf(full)
   if (!there) mkdirSync(full, 0o700)
   else if (depth > 0 && !there.isDirectory()) {
-    throw new PeerkeepError('IO', 'something that is no folder stands where a folder belongs')
+    throw new PeerkeepError('REFUSED', 'something that is no folder stands where a folder belongs')
   }
   if (there && depth > 0 && (there.mode & 0o700n) !== 0o700n) chmodSync(full, 0o700)
 }
