@@ -1,0 +1,70 @@
+import { randomBytes } from 'node:crypto'
+
+import { systemClock } from '../../../src/base/clock.ts'
+import { silentLog } from '../../../src/base/log.ts'
+import { openLevelKeyValue } from '../../../src/base/level-key-value.ts'
+import { openDoor } from '../../../src/blob/receive.ts'
+import { refOf } from '../../../src/blob/ref.ts'
+import { openIndex } from '../../../src/index/open-index.ts'
+import { makeClaim, makePermanode } from '../../../src/schema/claims.ts'
+import { bulkSigner } from '../../../src/schema/ed25519-signer.ts'
+import { writeSchema } from '../../../src/schema/write-schema.ts'
+import { rounded } from '../measure.ts'
+import { benchDirectory, inParallel, openStoreAt } from '../store-in-process.ts'
+
+const SCHEMA_BLOBS = Number(process.env['BENCH_SCHEMA'] ?? 60_000)
+const CLAIMS = Number(process.env['BENCH_CLAIMS'] ?? 30_000)
+
+/** How many schema blobs, and how many claims, a second does a rebuild of the index take in? */
+export async function answer(): Promise<Readonly<Record<string, unknown>>> {
+  const signer = bulkSigner(randomBytes(32))
+  const schema = await rate(SCHEMA_BLOBS, signer, at => {
+    const part = { blobRef: refOf(Buffer.from(`chunk ${at % 1000}`)), size: 9 }
+    const name = Buffer.from(`IMG_${at}.JPG`)
+    return writeSchema({ type: 'file', name, permission: 0o644, mtime: BigInt(at), parts: [part] })
+  })
+  const permanode = makePermanode({ random: randomBytes(20) }, signer, 1n)
+  const claims = await rate(CLAIMS, signer, at => {
+    if (at === 0) return signer.keyBlob
+    if (at === 1) return permanode
+    const claim = {
+      claimType: 'set-attribute',
+      permanode: refOf(permanode),
+      attribute: `a${at % 50}`,
+    } as const
+    return makeClaim({ ...claim, value: String(at) }, signer, BigInt(at))
+  })
+  const peakMib = Math.round(process.memoryUsage().rss / 1024 ** 2)
+  return {
+    schemaPerSecond: rounded(schema),
+    claimsPerSecond: rounded(claims),
+    residentMib: peakMib,
+  }
+}
+
+async function rate(
+  count: number,
+  signer: ReturnType<typeof bulkSigner>,
+  make: (at: number) => Uint8Array,
+): Promise<number> {
+  const { store, close } = await openStoreAt(benchDirectory())
+  const door = openDoor(store, () => undefined)
+  await inParallel(1000, count, at => door.receive(make(at)))
+  const rows = await openLevelKeyValue(benchDirectory())
+  const index = await openIndex({
+    rows,
+    log: store,
+    stat: refs => store.stat(refs),
+    fetch: ref => store.fetch(ref),
+    owner: signer.keyId,
+    clock: systemClock,
+    messages: silentLog,
+  })
+  const begin = performance.now()
+  await index.catchUp()
+  const seconds = (performance.now() - begin) / 1000
+  await index.close()
+  await rows.close()
+  await close()
+  return count / seconds
+}
