@@ -29,13 +29,13 @@ export const PACK_SIZE_MAX = 512 * 1024 * 1024
 export const OPEN_PACKS_MAX = 200
 
 /** Bytes written and synced as one group: large enough for a disk's full speed, and memory for two of them. */
-export const GROUP_BYTES_MAX = 32 * 1024 * 1024
+export const GROUP_BYTES_MAX = 16 * 1024 * 1024
 
 /** Blobs of one group: with tiny blobs the rows of a group, not its bytes, cost time. */
 export const GROUP_BLOBS_MAX = 2000
 
 /** Bytes that callers may have waiting in a store; whoever comes then waits for room. */
-export const PENDING_BYTES_MAX = 128 * 1024 * 1024
+export const PENDING_BYTES_MAX = 64 * 1024 * 1024
 
 /** The blob index is synced after so many bytes of packs: what a start after a power cut reads again. */
 export const UNSYNCED_INDEX_BYTES_MAX = 128 * 1024 * 1024

@@ -86,10 +86,15 @@ export async function listPacks(files: FileLayer, directory: string): Promise<nu
  */
 // oxlint-disable-next-line max-lines-per-function -- one state, and the steps that share it
 export async function openPackDirectory(
-  options: { readonly files: FileLayer; readonly directory: string; readonly log: Log },
+  options: {
+    readonly files: FileLayer
+    readonly directory: string
+    readonly log: Log
+    readonly packSizeMax?: number | undefined
+  },
   countMin: number,
 ): Promise<PackDirectory> {
-  const { files, directory, log } = options
+  const { files, directory, log, packSizeMax = PACK_SIZE_MAX } = options
   await files.makeDirectory(directory)
   const last = (await listPacks(files, directory)).at(-1)
   let count = Math.max(countMin, last === undefined ? 0 : last + 1)
@@ -127,7 +132,7 @@ export async function openPackDirectory(
       const length = await lengthOf(count - 1)
       if (length !== undefined) active = { pack: count - 1, length }
     }
-    if (!active || mustRoll || active.length > PACK_SIZE_MAX) {
+    if (!active || mustRoll || active.length > packSizeMax) {
       active = await makePack()
       mustRoll = false
     }

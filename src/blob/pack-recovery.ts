@@ -1,3 +1,4 @@
+import type { FileLayer } from '../base/files.ts'
 import type { KeyValue, KeyValueOperation } from '../base/key-value.ts'
 import type { Log } from '../base/log.ts'
 import type { PackDirectory } from './pack-directory.ts'
@@ -14,7 +15,9 @@ import {
   readNextNumber,
   readPackRow,
 } from './pack-index.ts'
-import { type PackEvent, scanPack } from './pack-scan.ts'
+import { headerLength } from './pack-format.ts'
+import { type PackBlob, scanPack } from './pack-scan.ts'
+import { readPackTable } from './pack-tables.ts'
 import type { BlobRef } from './ref.ts'
 import { UNINDEXED_VERIFIED_BYTES } from './limits.ts'
 
@@ -24,6 +27,7 @@ const ROWS_PER_BATCH = 2000
 export interface RecoveryOptions {
   readonly side: PackSide
   readonly packs: PackDirectory
+  readonly files: FileLayer
   readonly rows: KeyValue
   readonly log: Log
   /** False for a directory that belongs to somebody else: nothing in it is cut. */
@@ -44,11 +48,32 @@ export async function recoverPacks(options: RecoveryOptions): Promise<void> {
   for (let pack = 0; pack < packs.count(); pack += 1) {
     const row = await readPackRow(rows, { side, pack })
     const length = await packs.length(pack)
-    if (length !== undefined && length > (row?.synced ?? 0))
-      await indexPack(options, { pack, length, row })
+    if (length !== undefined && length > (row?.synced ?? 0)) {
+      const isTabled = row === undefined && (await indexFromTable(options, pack, length))
+      if (!isTabled) await indexPack(options, { pack, length, row })
+    }
     // What is appended below the synced length would not be looked for by the next start.
     if (pack === packs.count() - 1 && row && (length ?? 0) < row.synced) packs.roll()
   }
+}
+
+/** A full pack that the index knows nothing of is indexed from its table, when it has one that is right. */
+async function indexFromTable(
+  { files, packs, rows, side }: RecoveryOptions,
+  pack: number,
+  length: number,
+): Promise<boolean> {
+  if (pack === packs.count() - 1) return false
+  const records = await readPackTable(files, packs, pack)
+  if (!records) return false
+  const writer = rowWriter(rows, { side, pack }, await readNextNumber(rows))
+  let live = 0
+  for (const record of records) {
+    await writer.add(record)
+    live += headerLength(record.ref, record.size) + record.size
+  }
+  await writer.finish({ synced: length, dead: length - live })
+  return true
 }
 
 interface PackToIndex {
@@ -110,7 +135,10 @@ function stretches(
   return [{ from, until: length, payloads: 'skip' }]
 }
 
-type FoundBlob = Extract<PackEvent, { kind: 'blob' }>
+/** A record whose place is known; with its bytes when they were verified. */
+type FoundBlob = Pick<PackBlob, 'ref' | 'payloadOffset' | 'size'> & {
+  readonly bytes?: Uint8Array | undefined
+}
 
 interface RowWriter {
   add(event: FoundBlob): Promise<void>

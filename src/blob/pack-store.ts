@@ -18,6 +18,7 @@ import {
 import { readPackLog } from './pack-log.ts'
 import { recoverPacks } from './pack-recovery.ts'
 import { finishRemovals, removeBlobs } from './pack-remove.ts'
+import { writeMissingTables } from './pack-tables.ts'
 import { openPackState, type PackState } from './pack-state.ts'
 import { readBlob } from './pack-fetch.ts'
 import type { BlobRef } from './ref.ts'
@@ -61,6 +62,8 @@ export interface PackStoreOptions {
   readonly classify: Classify
   readonly random: Random
   readonly log: Log
+  /** Length after which a pack ends; Perkeep's unless given. */
+  readonly packSizeMax?: number | undefined
   /** Told of each blob that was found damaged and set aside. */
   readonly onDamaged?: (ref: BlobRef) => void
 }
@@ -70,12 +73,22 @@ export async function openPackStore(options: PackStoreOptions): Promise<PackStor
   const directories = await openDirectories(options)
   const { rows, log } = options
   for (const { side, packs } of directories) {
-    await recoverPacks({ side, packs, rows, log, mayCut: side !== 'legacy' })
+    await recoverPacks({ side, packs, files: options.files, rows, log, mayCut: side !== 'legacy' })
   }
   const state = await openPackState(rows, directories)
   await finishRemovals(state, options.files)
   const identity = await readIdentity(rows, options.random)
   const queue = openCommitQueue(blobs => commitBlobs(state, options.classify, blobs))
+  /** Tables are a cache: a full disk, say, is no reason for the store to fail. */
+  const writeTables = async (): Promise<void> => {
+    for (const { side, packs } of directories.filter(directory => directory.side !== 'legacy')) {
+      await writeMissingTables({ files: options.files, rows, side, packs }).catch(
+        (error: unknown) => {
+          log.warn('a table could not be written', { reason: String(error) })
+        },
+      )
+    }
+  }
   const damaged = async (ref: BlobRef): Promise<void> => {
     await queue.exclusive(() => state.setAside(ref))
     options.onDamaged?.(ref)
@@ -85,6 +98,7 @@ export async function openPackStore(options: PackStoreOptions): Promise<PackStor
   const closeAll = async (): Promise<void> => {
     await queue.close()
     await state.sync()
+    await writeTables()
     for (const { packs } of directories.toReversed()) await packs.close()
   }
   const requireOpen = (): void => {
@@ -131,7 +145,7 @@ export async function openPackStore(options: PackStoreOptions): Promise<PackStor
 }
 
 async function openDirectories(options: PackStoreOptions): Promise<PackSideDirectory[]> {
-  const { files, directory, rows, log } = options
+  const { files, directory, rows, log, packSizeMax } = options
   const legacy = await listPacks(files, directory)
   const places: (readonly [PackSide, string])[] = [
     ...(legacy.length > 0 ? ([['legacy', directory]] as const) : []),
@@ -153,7 +167,7 @@ async function openDirectories(options: PackStoreOptions): Promise<PackSideDirec
   const directories: PackSideDirectory[] = []
   for (const [side, path] of places) {
     const packs = await openPackDirectory(
-      { files, directory: path, log },
+      { files, directory: path, log, packSizeMax },
       await countPacks(rows, side),
     )
     directories.push({ side, packs })

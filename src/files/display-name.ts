@@ -3,7 +3,11 @@ import { mixedArray } from '../schema/name-bytes.ts'
 /** Bytes of a name or path as text for people: what is no UTF-8 as `\xNN`. */
 export function displayName(path: Uint8Array): string {
   return mixedArray(path)
-    .map(item => (typeof item === 'string' ? item : `\\x${item.toString(16).padStart(2, '0')}`))
+    .map(item =>
+      typeof item === 'string'
+        ? item.replaceAll(/\\(?=x[0-9a-f]{2})/g, String.raw`\x5c`)
+        : `\\x${item.toString(16).padStart(2, '0')}`,
+    )
     .join('')
 }
 

@@ -1,4 +1,4 @@
-import { systemCode } from '../base/errors.ts'
+import { isPeerkeepError, systemCode } from '../base/errors.ts'
 
 /** Something that could not be stored or restored, while the rest was. */
 export interface Problem {
@@ -10,7 +10,8 @@ export interface Problem {
 /** What a person is told about a failed call of the file system. Rethrows what is none. */
 export function reasonOf(error: unknown): string {
   const code = systemCode(error)
-  if (code === undefined) throw error
+  // What Peerkeep's own parts report (a full disk, a closed store) concerns more than this one file.
+  if (code === undefined || isPeerkeepError(error)) throw error
   switch (code) {
     case 'ENOENT':
       return 'it vanished while it was read'

@@ -127,7 +127,7 @@ export async function snapshotTree(options: SnapshotOptions): Promise<SnapshotRe
   async function storeFile(
     entry: Entry,
     cached: CachedFile | undefined,
-  ): Promise<() => Promise<BlobRef>> {
+  ): Promise<(() => Promise<BlobRef>) | undefined> {
     const hardlink = firstNameOf(entry)
     const linked = hardlink === undefined ? '' : `:${hardlink.toString('latin1')}`
     if (cached?.signature === signatureOf(entry.stat, mode) + linked) {
@@ -144,7 +144,10 @@ export async function snapshotTree(options: SnapshotOptions): Promise<SnapshotRe
     )
     try {
       const stat = fstatSync(file, { bigint: true })
-      if (!stat.isFile()) throw new PeerkeepError('IO', 'it is no longer a file')
+      if (!stat.isFile()) {
+        report(entry.below, 'it is no longer a file')
+        return undefined
+      }
       const content = await readContent(file, Number(stat.size), contentParts)
       const after = fstatSync(file, { bigint: true })
       const isStable =
