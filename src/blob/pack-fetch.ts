@@ -1,5 +1,5 @@
 import { PeerkeepError } from '../base/errors.ts'
-import { type BlobRow, findBlobs } from './pack-index.ts'
+import { type BlobRow, findBlob } from './pack-index.ts'
 import type { PackState } from './pack-state.ts'
 import { type BlobRef, matchesRef } from './ref.ts'
 
@@ -12,12 +12,12 @@ export async function readBlob(
   ref: BlobRef,
   damaged: (ref: BlobRef) => Promise<void>,
 ): Promise<Uint8Array | undefined> {
-  let [row] = await findBlobs(state.rows, [ref])
+  let row = await findBlob(state.rows, ref)
   while (row) {
     const { side, pack, offset, size } = row
     const bytes = await state.directory(side).read(pack, offset, size)
     if (bytes?.length === size && matchesRef(ref, bytes)) return bytes
-    const [now] = await findBlobs(state.rows, [ref])
+    const now = await findBlob(state.rows, ref)
     if (isSamePlace(row, now)) {
       await damaged(ref)
       throw damageError(state, ref, row, bytes === undefined)

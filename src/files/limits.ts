@@ -21,3 +21,9 @@ export const PROBLEMS_MAX = 10_000
 
 /** Blocks that large files are read into: some more than the bytes on their way to the disk fill. */
 export const BLOCKS_MAX = 14
+
+/** Content of small files fetched ahead by a restore, in bytes. */
+export const PREFETCH_BYTES_MAX = 8 * 1024 * 1024
+
+/** Entries of a folder that a restore looks ahead. */
+export const PREFETCH_ENTRIES = 24

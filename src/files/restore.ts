@@ -30,10 +30,17 @@ import type {
   NodeFields,
   SymlinkSchema,
 } from '../schema/schema-blob.ts'
-import { checkDepth, nodeOf, type NodeSchema, readDirectory } from '../schema/tree-reader.ts'
+import {
+  checkDepth,
+  type DirectoryEntry,
+  nodeOf,
+  type NodeSchema,
+  readDirectory,
+} from '../schema/tree-reader.ts'
 import { openExactTimes } from './exact-times.ts'
-import { PROBLEMS_MAX } from './limits.ts'
+import { PREFETCH_ENTRIES, PROBLEMS_MAX } from './limits.ts'
 import { joinPath } from './path-bytes.ts'
+import { openPrefetch, type Prefetch } from './prefetch.ts'
 import type { Problem } from './problem.ts'
 
 export interface RestoreOptions {
@@ -71,7 +78,9 @@ interface Place {
  */
 // oxlint-disable-next-line max-lines-per-function -- one state, and the steps that share it
 export async function restoreTree(options: RestoreOptions): Promise<RestoreResult> {
-  const { fetch, overwrite, signal } = options
+  const { overwrite, signal } = options
+  const prefetch = openPrefetch(options.fetch)
+  const { fetch } = prefetch
   const problems: Problem[] = []
   const counts = { files: 0, directories: 0, bytes: 0, kept: 0 }
   let moreProblems = 0
@@ -95,7 +104,7 @@ export async function restoreTree(options: RestoreOptions): Promise<RestoreResul
     makeDirectory(place, depth)
     counts.directories += 1
     const seen = new Set<string>()
-    for await (const { ref, node } of readDirectory(fetch, directory)) {
+    for await (const { ref, node } of lookAhead(readDirectory(fetch, directory), prefetch)) {
       const name = node?.name
       if (!node || !name || !isSafeName(name)) {
         report(
@@ -267,6 +276,21 @@ export async function restoreTree(options: RestoreOptions): Promise<RestoreResul
 
 function toBytes(path: string | Buffer): Buffer {
   return typeof path === 'string' ? Buffer.from(resolve(path)) : path
+}
+
+/** Passes entries on, and begins to fetch the content of those that come soon. */
+async function* lookAhead(
+  entries: AsyncIterable<DirectoryEntry>,
+  prefetch: Prefetch,
+): AsyncGenerator<DirectoryEntry> {
+  const waiting: DirectoryEntry[] = []
+  for await (const entry of entries) {
+    prefetch.begin(entry.node)
+    waiting.push(entry)
+    const next = waiting.length > PREFETCH_ENTRIES ? waiting.shift() : undefined
+    if (next) yield next
+  }
+  yield* waiting
 }
 
 /** What concerns the store or the whole restore, not this one file. */
