@@ -1,4 +1,4 @@
-/** Largest blob in bytes, inclusive: Perkeep's limit (PROTOCOL 1). */
+/** Largest blob in bytes, inclusive: Perkeep's limit. */
 export const BLOB_SIZE_MAX = 16 * 1024 * 1024
 
 /** Bytes that a sequential scan of a pack reads at once: large enough for a disk's full speed. */

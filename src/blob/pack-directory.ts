@@ -9,7 +9,7 @@ import type { VerifiedBlob } from './store.ts'
 
 /**
  * One diskpacked directory: `pack-00000.blobs`, `pack-00001.blobs` … without a gap, each a row of records
- * (PROTOCOL 15.2). Knows files and records, not what is indexed. One writer at a time: the store's.
+ *. Knows files and records, not what is indexed. One writer at a time: the store's.
  */
 export interface PackDirectory {
   readonly directory: string

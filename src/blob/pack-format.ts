@@ -3,7 +3,7 @@ import { type BlobRef, isBlobRef } from './ref.ts'
 
 /**
  * The header of a record in a pack: `[<ref> <decimal size>]`, as Perkeep's diskpacked writes it
- * (PROTOCOL 15.2). The payload follows at once, and the next header behind it. In a deleted record
+ *. The payload follows at once, and the next header behind it. In a deleted record
  * the hash name is overwritten by `x` and the digest by `0`, so that the length stays the same.
  */
 export interface PackHeader {

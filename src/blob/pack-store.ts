@@ -25,7 +25,7 @@ import type { BlobRef } from './ref.ts'
 import type { BlobStore, Classify, SchemaLog, SizedRef } from './store.ts'
 
 /**
- * Blobs in packs on the disk (DESIGN 4): schema and keys in `meta/`, the rest in `data/`, and, where the store's
+ * Blobs in packs on the disk: schema and keys in `meta/`, the rest in `data/`, and, where the store's
  * directory is itself a diskpacked directory of Perkeep's, what lies in that.
  */
 export interface PackStore extends BlobStore, SchemaLog {

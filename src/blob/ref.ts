@@ -3,7 +3,7 @@ import { hash } from 'node:crypto'
 import { PeerkeepError } from '../base/errors.ts'
 
 /**
- * The name of a blob: `<hash name>-<lower-case hex>` of its bytes, as Perkeep writes it (PROTOCOL 1).
+ * The name of a blob: `<hash name>-<lower-case hex>` of its bytes, as Perkeep writes it.
  * A value of this type has been parsed; inside the program it is never checked again.
  * Refs are ordered as text, which is the order of hash name, then digest.
  */

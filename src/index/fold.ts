@@ -4,7 +4,7 @@ import type { AttributeClaim } from '../schema/schema-blob.ts'
 export type Attributes = Map<string, Set<string>>
 
 /**
- * Applies one claim (PROTOCOL 18), and answers whether it changed anything. Setting or adding an
+ * Applies one claim, and answers whether it changed anything. Setting or adding an
  * empty value is Perkeep's way to say "none"; adding what is there adds no second one.
  */
 export function applyClaim(attributes: Attributes, claim: AttributeClaim): boolean {

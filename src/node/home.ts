@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 
-/** Where a home keeps what (DESIGN 12). All of it is made with mode 0700 and 0600. */
+/** Where a home keeps what. All of it is made with mode 0700 and 0600. */
 export interface HomePaths {
   readonly directory: string
   readonly config: string

@@ -11,7 +11,7 @@ export interface PullResult {
 }
 
 /**
- * Brings everything here that the other side has and this side wants (DESIGN 8): claims and keys first, since they
+ * Brings everything here that the other side has and this side wants: claims and keys first, since they
  * say who may say what; then schema; then the data that schema needs. Memory is flat: both sets are read as sorted
  * streams, and what is missing is fetched a batch at a time. Repeating it is harmless, and how it is resumed.
  */

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from '../base/json.ts'
 
 /**
- * JSON text as Perkeep writes it (PROTOCOL 2): Go's encoder with sorted keys and two blanks of indent,
+ * JSON text as Perkeep writes it: Go's encoder with sorted keys and two blanks of indent,
  * one element a line. Refs depend on every byte of it. `camliVersion`, the one key out of order,
  * stands first; the text ends with `}` and no line feed.
  */

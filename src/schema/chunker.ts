@@ -1,5 +1,5 @@
 /**
- * Where Perkeep cuts files (PROTOCOL 5): a rolling sum over the last 64 bytes decides, so equal stretches are
+ * Where Perkeep cuts files: a rolling sum over the last 64 bytes decides, so equal stretches are
  * cut alike wherever they stand. Because no cut falls within 64 KiB behind another, and the sum knows 64 bytes
  * only, all but the last 64 of those bytes are skipped.
  */

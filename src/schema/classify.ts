@@ -5,7 +5,7 @@ const keyHeads = ['ssh-ed25519 ', '-----BEGIN PGP PUBLIC KEY BLOCK-----'].map(he
   Buffer.from(head),
 )
 
-/** Longest public key blob that counts as one, in bytes: Perkeep's reading limit (PROTOCOL 7.3). */
+/** Longest public key blob that counts as one, in bytes: Perkeep's reading limit. */
 const KEY_BLOB_MAX = 256 * 1024
 
 /**

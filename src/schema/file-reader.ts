@@ -14,7 +14,7 @@ export interface Piece {
 /** Blobs fetched ahead of the reader: with the usual 64 KiB each, enough to keep a disk or a line busy. */
 const READ_AHEAD_BLOBS = 8
 
-/** Size in bytes of what the parts hold (PROTOCOL 6). */
+/** Size in bytes of what the parts hold. */
 export function sizeOfParts(parts: readonly Part[]): number {
   return parts.reduce((sum, part) => sum + part.size, 0)
 }

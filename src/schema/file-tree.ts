@@ -4,7 +4,7 @@ import type { Part } from './schema-blob.ts'
 import { writeSchema } from './write-schema.ts'
 
 /**
- * The tree of `bytes` blobs over the chunks of one file (PROTOCOL 5.3), grown cut by cut: a heavier cut gathers
+ * The tree of `bytes` blobs over the chunks of one file, grown cut by cut: a heavier cut gathers
  * the lighter ones before it. Memory is one entry a chunk.
  */
 export interface FileTree {

@@ -20,7 +20,7 @@ const ED25519_BLOB_SIZE = ED25519_PREFIX.length + 68 + 1
 
 const ARMOR_BEGIN = '-----BEGIN PGP PUBLIC KEY BLOCK-----'
 const ARMOR_END = '-----END PGP PUBLIC KEY BLOCK-----'
-/** Perkeep's reading limit for key blobs (PROTOCOL 7.3). */
+/** Perkeep's reading limit for key blobs. */
 const OPENPGP_BLOB_MAX = 256 * 1024
 const PUBLIC_KEY_TAG = 6
 const KEY_VERSION = 4

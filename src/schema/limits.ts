@@ -1,10 +1,10 @@
-/** Largest schema blob in bytes: Perkeep's limit (PROTOCOL 1); a bigger one is opaque data. */
+/** Largest schema blob in bytes: Perkeep's limit; a bigger one is opaque data. */
 export const SCHEMA_SIZE_MAX = 1024 * 1024
 
-/** Deepest nesting of JSON that is read (DESIGN 13): deeper ones exist only to break readers. */
+/** Deepest nesting of JSON that is read: deeper ones exist only to break readers. */
 export const JSON_DEPTH_MAX = 64
 
-/** Deepest directory level, or `bytes` in `bytes`, that is walked (DESIGN 13). */
+/** Deepest directory level, or `bytes` in `bytes`, that is walked. */
 export const TREE_DEPTH_MAX = 1000
 
 /** Public keys kept ready for verifying: far more than anyone has devices; some hundred bytes each. */

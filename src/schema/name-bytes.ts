@@ -1,7 +1,7 @@
 import type { JsonValue } from '../base/json.ts'
 
 /**
- * Names and link targets in schema (PROTOCOL 2): text where the bytes are UTF-8, else an array of the
+ * Names and link targets in schema: text where the bytes are UTF-8, else an array of the
  * longest runs of UTF-8 and of numbers, one for each byte that belongs to none.
  */
 

@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto'
 
 import { readFirstPacket, readMpi, readNumber } from './openpgp-packet.ts'
 
-/** A detached signature that Perkeep's policy accepts (PROTOCOL 7.4). */
+/** A detached signature that Perkeep's policy accepts. */
 export interface OpenPgpSignature {
   readonly hashName: 'sha1' | 'sha256'
   /** What is hashed behind the signed bytes. */

@@ -8,7 +8,7 @@ import { readSignedSchema } from './parse-signed.ts'
 import type { SchemaBlob } from './schema-blob.ts'
 
 /**
- * What a blob says, if it is schema, in any layout (PROTOCOL 2); undefined when it is not: too big, no
+ * What a blob says, if it is schema, in any layout; undefined when it is not: too big, no
  * JSON object, nested too deep, no camliVersion 1, or a known key of a wrong type. Never throws.
  *
  * Unsigned types take keys in any case, as Go does. In signed types keys that appear twice, or that Go would

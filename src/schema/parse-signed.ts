@@ -56,7 +56,7 @@ export function readSignedSchema(
   })
 }
 
-/** A claim without a date, or dated at Unix time 0, is none (PROTOCOL 3); permanodes may be. */
+/** A claim without a date, or dated at Unix time 0, is none; permanodes may be. */
 function readSignedFields(fields: Fields): SignedFields {
   const date = parseTime(text(fields, 'claimDate') ?? '')
   if (date === undefined) throw new WrongType()

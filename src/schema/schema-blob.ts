@@ -2,7 +2,7 @@ import type { JsonObject } from '../base/json.ts'
 import type { BlobRef } from '../blob/ref.ts'
 
 /**
- * What schema blobs say, as typed values: PROTOCOL 3, and what Peerkeep adds in keys that Perkeep
+ * What schema blobs say, as typed values: Perkeep's types, and what Peerkeep adds in keys that Perkeep
  * ignores. `parse-schema.ts` reads any layout into these, `write-schema.ts` writes the canonical one.
  * What a blob leaves out is undefined here, and left out when written.
  */

@@ -34,7 +34,7 @@ const SEPARATOR = ',"camliSig":"'
  */
 const TAIL_PATTERN = /^([A-Za-z0-9+/=]+)"[ \t\r\n]*\}[ \t\r\n]*$/
 
-/** The bytes of a signed blob (PROTOCOL 7.1). `blob.signer` must be the signer's key. */
+/** The bytes of a signed blob. `blob.signer` must be the signer's key. */
 export function signSchema(blob: SignedSchema, signer: Signer): Uint8Array {
   if (blob.signer !== signer.keyRef)
     throw new TypeError(`the blob names ${blob.signer} as its signer, not ${signer.keyRef}`)
@@ -49,7 +49,7 @@ export function signSchema(blob: SignedSchema, signer: Signer): Uint8Array {
   return signed
 }
 
-/** Takes a signed blob apart (PROTOCOL 7.4); undefined when it does not have the form of one. */
+/** Takes a signed blob apart; undefined when it does not have the form of one. */
 export function splitSigned(bytes: Uint8Array): SignedParts | undefined {
   if (bytes.length > SCHEMA_SIZE_MAX) return undefined
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)

@@ -12,6 +12,6 @@ export interface Signer {
   /** The public key blob (`ssh-ed25519 BASE64` and a line feed), and its ref: what `camliSigner` names. */
   readonly keyBlob: Uint8Array
   readonly keyRef: BlobRef
-  /** The text for `camliSig` over exactly `payload` (PROTOCOL 7.1; DESIGN 6). */
+  /** The text for `camliSig` over exactly `payload`. */
   sign(payload: Uint8Array): string
 }

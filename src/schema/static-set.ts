@@ -1,7 +1,7 @@
 import { type BlobRef, refOf } from '../blob/ref.ts'
 import { writeSchema } from './write-schema.ts'
 
-/** Members that one static-set holds; more are split (PROTOCOL 3). */
+/** Members that one static-set holds; more are split. */
 const STATIC_SET_MEMBERS_MAX = 10_000
 
 export interface StaticSetBlobs {

@@ -13,7 +13,7 @@ export function isWritableTime(time: Nanoseconds): boolean {
   return time >= TIME_MIN && time <= TIME_MAX
 }
 
-/** RFC 3339 in UTC with up to nine digits of fraction, no trailing zeros (PROTOCOL 2). Throws RangeError outside the years 0 to 9999. */
+/** RFC 3339 in UTC with up to nine digits of fraction, no trailing zeros. Throws RangeError outside the years 0 to 9999. */
 export function formatTime(time: Nanoseconds): string {
   if (!isWritableTime(time)) throw new RangeError(`the time ${time} is not of the years 0 to 9999`)
   const fraction = modulo(time, NANOSECONDS_PER_SECOND)

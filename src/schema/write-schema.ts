@@ -16,7 +16,7 @@ import { formatTime, isWritableTime } from './time.ts'
 /** Schema that can be written: all but the types this version does not know. */
 export type WritableSchema = Exclude<SchemaBlob, { readonly type: 'unknown' }>
 
-/** The canonical bytes of a schema blob (PROTOCOL 2 to 4). Signed types come out unsigned. */
+/** The canonical bytes of a schema blob. Signed types come out unsigned. */
 export function writeSchema(blob: WritableSchema): Uint8Array {
   return Buffer.from(writeCanonicalSchema(withoutUndefined(fieldsOf(blob))))
 }

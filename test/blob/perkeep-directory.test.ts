@@ -31,7 +31,7 @@ const openStore = (): Promise<PackStore> =>
     log: silentLog,
   })
 
-/** Reads a pack as PROTOCOL 15.2 tells it, sharing nothing with the code under test. */
+/** Reads a pack as Perkeep writes it, sharing nothing with the code under test. */
 function parsePack(bytes: Buffer): Map<string, string> {
   const found = new Map<string, string>()
   for (let at = 0; at < bytes.length;) {

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { CHUNK_MAX, type Cut, nextCut } from '../../src/schema/chunker.ts'
 import { generate } from '../vectors/perkeep/generate.ts'
 
-/** The rule of PROTOCOL 5 word for word: every byte rolled, nothing skipped. */
+/** Perkeep's rule word for word: every byte rolled, nothing skipped. */
 function literalCuts(bytes: Uint8Array): Cut[] {
   const cuts: Cut[] = []
   let [s1, s2, length] = [1984, 124_992, 0]

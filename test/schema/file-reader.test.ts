@@ -96,7 +96,7 @@ test('twenty gigabytes of zeros make no blob that is too large to be schema', as
   assert.equal(size, 20_001 * CHUNK_MAX)
 })
 
-/** What parts say by PROTOCOL 6, word for word and with everything in memory. */
+/** What parts say, word for word and with everything in memory. */
 function naive(map: BlobMap, parts: readonly Part[]): Buffer {
   return Buffer.concat(
     parts.map(({ size, blobRef, bytesRef, offset = 0 }) => {

@@ -87,7 +87,7 @@ interface Filenodes {
 
 /**
  * A planned permanode for every file, whose key is the digest of its content, so that equal content has one
- * (PROTOCOL 4). Its claims bear the file's time, at most now. What is said already is not said again.
+ *. Its claims bear the file's time, at most now. What is said already is not said again.
  */
 function openFilenodes(node: Node, tags: readonly string[]): Filenodes {
   const files: FileFacts[] = []
