@@ -79,16 +79,6 @@ export async function openPackStore(options: PackStoreOptions): Promise<PackStor
   await finishRemovals(state, options.files)
   const identity = await readIdentity(rows, options.random)
   const queue = openCommitQueue(blobs => commitBlobs(state, options.classify, blobs))
-  /** Tables are a cache: a full disk, say, is no reason for the store to fail. */
-  const writeTables = async (): Promise<void> => {
-    for (const { side, packs } of directories.filter(directory => directory.side !== 'legacy')) {
-      await writeMissingTables({ files: options.files, rows, side, packs }).catch(
-        (error: unknown) => {
-          log.warn('a table could not be written', { reason: String(error) })
-        },
-      )
-    }
-  }
   const damaged = async (ref: BlobRef): Promise<void> => {
     await queue.exclusive(() => state.setAside(ref))
     options.onDamaged?.(ref)
@@ -98,7 +88,7 @@ export async function openPackStore(options: PackStoreOptions): Promise<PackStor
   const closeAll = async (): Promise<void> => {
     await queue.close()
     await state.sync()
-    await writeTables()
+    await writeTables(options, directories)
     for (const { packs } of directories.toReversed()) await packs.close()
   }
   const requireOpen = (): void => {
@@ -141,6 +131,18 @@ export async function openPackStore(options: PackStoreOptions): Promise<PackStor
     usage: () => usageOf(directories, state),
     close,
     [Symbol.asyncDispose]: close,
+  }
+}
+
+/** Tables are a cache: a full disk, say, is no reason for the store to fail. */
+async function writeTables(
+  { files, rows, log }: PackStoreOptions,
+  directories: readonly PackSideDirectory[],
+): Promise<void> {
+  for (const { side, packs } of directories.filter(directory => directory.side !== 'legacy')) {
+    await writeMissingTables({ files, rows, side, packs }).catch((error: unknown) => {
+      log.warn('a table could not be written', { reason: String(error) })
+    })
   }
 }
 
