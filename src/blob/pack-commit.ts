@@ -1,6 +1,14 @@
 import type { KeyValueOperation } from '../base/key-value.ts'
 import type { CommitOutcome } from './commit-queue.ts'
-import { blobKey, encodeBlobRow, findBlobs, type PackSide } from './pack-index.ts'
+import {
+  blobKey,
+  type BlobRow,
+  decodeBlobRow,
+  encodeBlobRow,
+  findBlobs,
+  type PackSide,
+  quarantineKey,
+} from './pack-index.ts'
 import type { PackState } from './pack-state.ts'
 import type { BlobRef } from './ref.ts'
 import type { Classify, VerifiedBlob } from './store.ts'
@@ -21,6 +29,7 @@ export async function commitBlobs(
     blobs.map(blob => blob.ref),
   )
   const fresh = blobs.filter((_, at) => known[at] === undefined)
+  const replaced = await recordsSetAside(state, fresh)
   const bySide = Map.groupBy(fresh, blob => classify(blob.bytes))
   const settled = await Promise.allSettled(
     [...bySide].map(([side, group]) => appendGroup(state, side, group)),
@@ -38,10 +47,30 @@ export async function commitBlobs(
     }
   }
   if (operations.length > 0) await state.write([...operations, state.numberRow()], bytes, false)
+  for (const record of replaced) {
+    if (!failures.has(record.ref)) await state.directory(record.side).markDeleted([record])
+  }
   return blobs.map(({ ref }, at) => {
     if (failures.has(ref)) return { status: 'rejected', reason: failures.get(ref) }
     return { status: 'fulfilled', value: known[at] === undefined }
   })
+}
+
+/**
+ * The damaged records of blobs that now come again. Left as they are, they would be found once more when the index
+ * is lost after the blob was removed.
+ */
+async function recordsSetAside(
+  state: PackState,
+  blobs: readonly VerifiedBlob[],
+): Promise<(BlobRow & { readonly ref: BlobRef })[]> {
+  const records: (BlobRow & { readonly ref: BlobRef })[] = []
+  for (const { ref } of blobs) {
+    if (!state.isQuarantined(ref)) continue
+    const row = decodeBlobRow((await state.rows.get(quarantineKey(ref))) ?? '')
+    if (row) records.push({ ...row, ref })
+  }
+  return records
 }
 
 /** Appends to one side, and answers the rows that make it findable. */

@@ -18,7 +18,7 @@ import {
 import { headerLength } from './pack-format.ts'
 import { type PackBlob, scanPack } from './pack-scan.ts'
 import { readPackTable } from './pack-tables.ts'
-import type { BlobRef } from './ref.ts'
+import { type BlobRef, matchesRef } from './ref.ts'
 import { UNINDEXED_VERIFIED_BYTES } from './limits.ts'
 
 /** Rows written at a time while packs are indexed again. */
@@ -66,7 +66,7 @@ async function indexFromTable(
   if (pack === packs.count() - 1) return false
   const records = await readPackTable(files, packs, pack)
   if (!records) return false
-  const writer = rowWriter(rows, { side, pack }, await readNextNumber(rows))
+  const writer = rowWriter({ rows, packs }, { side, pack }, await readNextNumber(rows))
   let live = 0
   for (const record of records) {
     await writer.add(record)
@@ -88,7 +88,7 @@ async function indexPack(
 ): Promise<void> {
   const { packs, rows, side, log } = options
   const isLast = pack === packs.count() - 1
-  const writer = rowWriter(rows, { side, pack }, await readNextNumber(rows))
+  const writer = rowWriter({ rows, packs }, { side, pack }, await readNextNumber(rows))
   let end = row?.synced ?? 0
   let dead = row?.dead ?? 0
   await packs.withFile(pack, async file => {
@@ -147,21 +147,29 @@ interface RowWriter {
 
 /**
  * Of two records of one blob (one of them left by a write that failed, or set aside as damaged and received
- * again) the later one counts. Where it was verified just now, the other is marked as removed: else a removal of the
- * blob, which knows of one place only, would leave it behind.
+ * again) the later one counts, when it is intact, and the other is marked as removed: else a removal of the blob,
+ * which knows of one place only, would leave it behind.
  */
 function rowWriter(
-  rows: KeyValue,
+  { rows, packs }: Pick<RecoveryOptions, 'rows' | 'packs'>,
   place: { side: PackSide; pack: number },
   firstNumber: number,
 ): RowWriter {
   let number = firstNumber
   let found = new Map<BlobRef, BlobRow>()
   const removed: KeyValueOperation[] = []
-  const replaces = (event: FoundBlob, old: BlobRow): void => {
+  /** Whether a record takes the place of the one that is indexed; then the other is to be marked. */
+  const replaces = async (event: FoundBlob, old: BlobRow): Promise<boolean> => {
     const isSame =
       old.side === place.side && old.pack === place.pack && old.offset === event.payloadOffset
-    if (event.bytes && !isSame) removed.push(putRemoved({ ...old, ref: event.ref }))
+    if (isSame) return true
+    if (event.bytes === undefined && !(await isIntact(event))) return false
+    removed.push(putRemoved({ ...old, ref: event.ref }))
+    return true
+  }
+  const isIntact = async ({ ref, payloadOffset, size }: FoundBlob): Promise<boolean> => {
+    const bytes = await packs.read(place.pack, payloadOffset, size)
+    return bytes?.length === size && matchesRef(ref, bytes)
   }
   const flush = async (more: readonly KeyValueOperation[]): Promise<void> => {
     const puts = [...found].map(([ref, row]) => {
@@ -174,7 +182,7 @@ function rowWriter(
     async add(event) {
       const { ref, payloadOffset, size } = event
       const old = found.get(ref) ?? (await findBlobs(rows, [ref]))[0]
-      if (old) replaces(event, old)
+      if (old && !(await replaces(event, old))) return
       found.set(ref, { ...place, offset: payloadOffset, size, number: old?.number ?? number++ })
       if (found.size >= ROWS_PER_BATCH) await flush([])
     },
