@@ -8,8 +8,8 @@ import type { BlobRef } from './ref.ts'
 import type { VerifiedBlob } from './store.ts'
 
 /**
- * One diskpacked directory: `pack-00000.blobs`, `pack-00001.blobs` … without a gap, each a row of records
- *. Knows files and records, not what is indexed. One writer at a time: the store's.
+ * One diskpacked directory: `pack-00000.blobs`, `pack-00001.blobs` … without a gap, each a row of records.
+ * Knows files and records, not what is indexed. One writer at a time: the store's.
  */
 export interface PackDirectory {
   readonly directory: string
@@ -220,7 +220,9 @@ export async function openPackDirectory(
             const position = offset - mark.length
             const present = Buffer.alloc(mark.length)
             await file.read(present, position)
-            if (present.equals(encodeHeader(ref, size))) await file.write([mark], position)
+            // A mark that stands already is written again: when its sync failed, only memory has it.
+            const isOurs = present.equals(encodeHeader(ref, size)) || present.equals(mark)
+            if (isOurs) await file.write([mark], position)
           }
           await file.sync()
         })
