@@ -47,7 +47,8 @@ export async function finishRemovals(state: PackState, files: FileLayer): Promis
   await state.write(records.map(deleteRemoved), 0, false)
 }
 
-async function finishCuts(state: PackState): Promise<void> {
+/** Cuts off what failed writes have left behind the ends of packs. */
+export async function finishCuts(state: PackState): Promise<void> {
   for (const side of state.sides) await state.directory(side).finishCuts()
 }
 

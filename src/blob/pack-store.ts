@@ -17,7 +17,7 @@ import {
 } from './pack-index.ts'
 import { readPackLog } from './pack-log.ts'
 import { recoverPacks } from './pack-recovery.ts'
-import { finishRemovals, removeBlobs } from './pack-remove.ts'
+import { finishCuts, finishRemovals, removeBlobs } from './pack-remove.ts'
 import { writeMissingTables } from './pack-tables.ts'
 import { openPackState, type PackState } from './pack-state.ts'
 import { readBlob } from './pack-fetch.ts'
@@ -88,7 +88,7 @@ export async function openPackStore(options: PackStoreOptions): Promise<PackStor
   const closeAll = async (): Promise<void> => {
     await queue.close()
     await state.sync()
-    await writeTables(options, directories)
+    await writeTables(options, directories, state)
     for (const { packs } of directories.toReversed()) await packs.close()
   }
   const requireOpen = (): void => {
@@ -134,15 +134,23 @@ export async function openPackStore(options: PackStoreOptions): Promise<PackStor
   }
 }
 
-/** Tables are a cache: a full disk, say, is no reason for the store to fail. */
+/**
+ * Tables are a cache: a full disk, say, is no reason for the store to fail. None is written while a header is still
+ * to be overwritten or an end to be cut off: it would deny a record that the next walk of its pack finds.
+ */
 async function writeTables(
   { files, rows, log }: PackStoreOptions,
   directories: readonly PackSideDirectory[],
+  state: PackState,
 ): Promise<void> {
-  for (const { side, packs } of directories.filter(directory => directory.side !== 'legacy')) {
-    await writeMissingTables({ files, rows, side, packs }).catch((error: unknown) => {
-      log.warn('a table could not be written', { reason: String(error) })
-    })
+  try {
+    await finishCuts(state)
+    await finishRemovals(state, files)
+    for (const { side, packs } of directories) {
+      if (side !== 'legacy') await writeMissingTables({ files, rows, side, packs })
+    }
+  } catch (error) {
+    log.warn('a table could not be written', { reason: String(error) })
   }
 }
 
