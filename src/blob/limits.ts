@@ -46,6 +46,9 @@ export const UNSYNCED_INDEX_BYTES_MAX = 128 * 1024 * 1024
  */
 export const UNINDEXED_VERIFIED_BYTES = 256 * 1024 * 1024
 
+/** Headers overwritten with one sync: some hundred kilobytes in memory. */
+export const REMOVALS_PER_BATCH = 2000
+
 /** Rows of a pack's table: twice what 512 MiB of very small blobs make; 90 MB while it is read. */
 export const tableRowsMax = 2 ** 21
 

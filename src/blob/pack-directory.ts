@@ -3,7 +3,7 @@ import { type FileLayer, type OpenFile } from '../base/files.ts'
 import type { Log } from '../base/log.ts'
 import { openHandleCache } from './handle-cache.ts'
 import { PACK_SIZE_MAX } from './limits.ts'
-import { encodeDeletedHeader, encodeHeader } from './pack-format.ts'
+import { encodeDeletedHeader, encodeHeader, isHeaderOf } from './pack-format.ts'
 import type { BlobRef } from './ref.ts'
 import type { VerifiedBlob } from './store.ts'
 
@@ -33,8 +33,9 @@ export interface PackDirectory {
    */
   append(blobs: readonly VerifiedBlob[]): Promise<Appended>
   /**
-   * Overwrites headers with Perkeep's deleted mark, and syncs. A pack that is gone is passed over, and so is a
-   * place where another header stands: whoever is wrong about it must not destroy it.
+   * Overwrites headers with Perkeep's deleted mark, and syncs. A mark that stands already is written again: when
+   * its sync failed, only memory has it. A pack that is gone is passed over, and so is a place where anything else
+   * stands: whoever is wrong about it must not destroy it.
    */
   markDeleted(records: readonly DeadRecord[]): Promise<void>
   /** Cuts a pack to `length` bytes and syncs it. */
@@ -220,9 +221,7 @@ export async function openPackDirectory(
             const position = offset - mark.length
             const present = Buffer.alloc(mark.length)
             await file.read(present, position)
-            // A mark that stands already is written again: when its sync failed, only memory has it.
-            const isOurs = present.equals(encodeHeader(ref, size)) || present.equals(mark)
-            if (isOurs) await file.write([mark], position)
+            if (isHeaderOf({ ref, size }, present)) await file.write([mark], position)
           }
           await file.sync()
         })

@@ -1,5 +1,5 @@
 import { PeerkeepError } from '../base/errors.ts'
-import { type BlobRow, findBlob } from './pack-index.ts'
+import { type BlobRow, findBlob, isSamePlace } from './pack-index.ts'
 import type { PackState } from './pack-state.ts'
 import { type BlobRef, matchesRef } from './ref.ts'
 
@@ -10,7 +10,7 @@ import { type BlobRef, matchesRef } from './ref.ts'
 export async function readBlob(
   state: PackState,
   ref: BlobRef,
-  damaged: (ref: BlobRef) => Promise<void>,
+  damaged: (ref: BlobRef, row: BlobRow) => Promise<void>,
 ): Promise<Uint8Array | undefined> {
   let row = await findBlob(state.rows, ref)
   while (row) {
@@ -19,16 +19,12 @@ export async function readBlob(
     if (bytes?.length === size && matchesRef(ref, bytes)) return bytes
     const now = await findBlob(state.rows, ref)
     if (isSamePlace(row, now)) {
-      await damaged(ref)
+      await damaged(ref, row)
       throw damageError(state, ref, row, bytes === undefined)
     }
     row = now
   }
   return undefined
-}
-
-function isSamePlace(a: BlobRow, b: BlobRow | undefined): boolean {
-  return a.side === b?.side && a.pack === b.pack && a.offset === b.offset
 }
 
 // oxlint-disable-next-line max-params -- what the message names

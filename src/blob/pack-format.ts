@@ -2,8 +2,8 @@ import { BLOB_SIZE_MAX } from './limits.ts'
 import { type BlobRef, isBlobRef } from './ref.ts'
 
 /**
- * The header of a record in a pack: `[<ref> <decimal size>]`, as Perkeep's diskpacked writes it
- *. The payload follows at once, and the next header behind it. In a deleted record
+ * The header of a record in a pack: `[<ref> <decimal size>]`, as Perkeep's diskpacked writes it.
+ * The payload follows at once, and the next header behind it. In a deleted record
  * the hash name is overwritten by `x` and the digest by `0`, so that the length stays the same.
  */
 export interface PackHeader {
@@ -32,6 +32,20 @@ export function encodeDeletedHeader(ref: BlobRef, size: number): Uint8Array {
   const dash = ref.indexOf('-')
   const mark = `${'x'.repeat(dash)}-${'0'.repeat(ref.length - dash - 1)}`
   return Buffer.from(`[${mark} ${size}]`, 'latin1')
+}
+
+/**
+ * Whether `bytes` are the header of this record, its deleted mark, or what a power cut left of the one being written
+ * over the other: bytes of both, or zeros.
+ */
+export function isHeaderOf(
+  { ref, size }: { readonly ref: BlobRef; readonly size: number },
+  bytes: Uint8Array,
+): boolean {
+  const header = encodeHeader(ref, size)
+  const mark = encodeDeletedHeader(ref, size)
+  const isOurs = bytes.every((byte, at) => byte === header[at] || byte === mark[at] || byte === 0)
+  return isOurs && bytes.length === header.length && bytes.some(byte => byte !== 0)
 }
 
 /** The header that begins at `position` of `bytes`, or undefined when none does. */

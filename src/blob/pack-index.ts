@@ -63,6 +63,10 @@ export function decodeBlobRow(value: string): BlobRow | undefined {
   }
 }
 
+export function isSamePlace(a: BlobRow, b: BlobRow | undefined): boolean {
+  return a.side === b?.side && a.pack === b.pack && a.offset === b.offset
+}
+
 export function putPackRow(place: PackPlace, row: PackRow): KeyValueOperation {
   return { type: 'put', key: packKey(place), value: `${row.synced} ${row.dead}` }
 }
@@ -152,10 +156,15 @@ export function deleteRemoved(record: RemovedRecord): KeyValueOperation {
   return { type: 'delete', key: removedKey(record) }
 }
 
-/** The records whose headers are still to be overwritten. */
-export async function findRemoved(rows: KeyValue): Promise<RemovedRecord[]> {
+/** Up to `limit` records whose headers are still to be overwritten, of one pack or of all. */
+export async function findRemoved(
+  rows: KeyValue,
+  limit: number,
+  place?: PackPlace,
+): Promise<RemovedRecord[]> {
   const found: RemovedRecord[] = []
-  for await (const [key, value] of rows.scan(prefixRange('x'))) {
+  const prefix = place ? `x${sideLetters[place.side]}${place.pack} ` : 'x'
+  for await (const [key, value] of rows.scan({ ...prefixRange(prefix), limit })) {
     const [, letter = '', pack, offset] = /^x([mdl])(\d+) (\d+)$/.exec(key) ?? []
     const side = sidesByLetter[letter]
     const [ref, size] = value.split(' ')

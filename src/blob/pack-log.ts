@@ -1,3 +1,4 @@
+import { isPeerkeepError } from '../base/errors.ts'
 import type { KeyValue } from '../base/key-value.ts'
 import type { PackDirectory } from './pack-directory.ts'
 import { findBlob, type PackRow, type PackSide } from './pack-index.ts'
@@ -55,6 +56,11 @@ async function* readPack(source: LogSource, from: Position): AsyncGenerator<LogE
       const position = formatPosition(source, { ...from, offset: event.end })
       yield { ref: event.ref, bytes: Buffer.from(event.bytes), position }
     }
+  } catch (error) {
+    // Emptied by a compaction meanwhile: what was live in it comes again further on.
+    const row = source.packRow(place.side, from.pack)
+    const isEmptied = row !== undefined && row.dead >= row.synced
+    if (!isEmptied || !isPeerkeepError(error, 'STORE_DAMAGED')) throw error
   } finally {
     await file.close()
   }

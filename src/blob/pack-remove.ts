@@ -12,6 +12,7 @@ import {
   quarantineKey,
   type RemovedRecord,
 } from './pack-index.ts'
+import { REMOVALS_PER_BATCH } from './limits.ts'
 import type { PackState } from './pack-state.ts'
 import { packTablePath } from './pack-tables.ts'
 import type { BlobRef } from './ref.ts'
@@ -37,14 +38,16 @@ export async function removeBlobs(
 
 /** Overwrites the headers of all records that were removed and still have theirs. */
 export async function finishRemovals(state: PackState, files: FileLayer): Promise<void> {
-  const records = await findRemoved(state.rows)
-  if (records.length === 0) return
-  await removeTables(state, files, records)
-  for (const [side, dead] of Map.groupBy(records, record => record.side)) {
-    await state.directory(side).markDeleted(dead)
+  for (;;) {
+    const records = await findRemoved(state.rows, REMOVALS_PER_BATCH)
+    if (records.length === 0) return
+    await removeTables(state, files, records)
+    for (const [side, dead] of Map.groupBy(records, record => record.side)) {
+      await state.directory(side).markDeleted(dead)
+    }
+    // Lost in a power cut, they are only done once more.
+    await state.write(records.map(deleteRemoved), 0, false)
   }
-  // Lost in a power cut, they are only done once more.
-  await state.write(records.map(deleteRemoved), 0, false)
 }
 
 /** Cuts off what failed writes have left behind the ends of packs. */

@@ -3,8 +3,10 @@ import { UNSYNCED_INDEX_BYTES_MAX } from './limits.ts'
 import type { PackDirectory } from './pack-directory.ts'
 import {
   blobKey,
+  type BlobRow,
   encodeBlobRow,
-  findBlobs,
+  findBlob,
+  isSamePlace,
   type PackRow,
   type PackSide,
   putNextNumber,
@@ -34,8 +36,8 @@ export interface PackState {
   isQuarantined(ref: BlobRef): boolean
   /** Says that a blob set aside is gone for good or back, and answers the operation that keeps it. */
   release(ref: BlobRef): KeyValueOperation
-  /** Moves the row of a damaged blob out of the way. */
-  setAside(ref: BlobRef): Promise<void>
+  /** Moves the row of a damaged blob out of the way, if it still points where the damage was met. */
+  setAside(ref: BlobRef, place: BlobRow): Promise<void>
   /** Writes rows that belong together. Synced now and then, or when `mustSync`. */
   write(operations: readonly KeyValueOperation[], bytes: number, mustSync: boolean): Promise<void>
   sync(): Promise<void>
@@ -75,9 +77,9 @@ export async function openPackState(
       quarantined.delete(ref)
       return { type: 'delete', key: quarantineKey(ref) }
     },
-    async setAside(ref) {
-      const [row] = await findBlobs(rows, [ref])
-      if (!row) return
+    async setAside(ref, place) {
+      const row = await findBlob(rows, ref)
+      if (!row || !isSamePlace(row, place)) return
       quarantined.add(ref)
       const packRow = state.packRow(row.side, row.pack)
       const dead = (packRow?.dead ?? 0) + headerLength(ref, row.size) + row.size

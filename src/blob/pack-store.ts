@@ -8,6 +8,7 @@ import { openCommitQueue } from './commit-queue.ts'
 import { commitBlobs } from './pack-commit.ts'
 import { openPackDirectory, type PackDirectory, listPacks } from './pack-directory.ts'
 import {
+  type BlobRow,
   countPacks,
   findBlobs,
   type PackSide,
@@ -79,8 +80,8 @@ export async function openPackStore(options: PackStoreOptions): Promise<PackStor
   await finishRemovals(state, options.files)
   const identity = await readIdentity(rows, options.random)
   const queue = openCommitQueue(blobs => commitBlobs(state, options.classify, blobs))
-  const damaged = async (ref: BlobRef): Promise<void> => {
-    await queue.exclusive(() => state.setAside(ref))
+  const damaged = async (ref: BlobRef, row: BlobRow): Promise<void> => {
+    await queue.exclusive(() => state.setAside(ref, row))
     options.onDamaged?.(ref)
   }
   let closing: Promise<void> | undefined
@@ -136,7 +137,7 @@ export async function openPackStore(options: PackStoreOptions): Promise<PackStor
 
 /**
  * Tables are a cache: a full disk, say, is no reason for the store to fail. None is written while a header is still
- * to be overwritten or an end to be cut off: it would deny a record that the next walk of its pack finds.
+ * to be overwritten, an end to be cut off or rows are in doubt: it would deny a record that a walk of its pack finds.
  */
 async function writeTables(
   { files, rows, log }: PackStoreOptions,
@@ -144,6 +145,7 @@ async function writeTables(
   state: PackState,
 ): Promise<void> {
   try {
+    state.requireWritable()
     await finishCuts(state)
     await finishRemovals(state, files)
     for (const { side, packs } of directories) {
@@ -194,8 +196,11 @@ function checkedIndex(rows: KeyValue): CheckedIndex {
     async *enumerateQuarantined() {
       for await (const { ref, row } of scanBlobRows(rows, 'q')) yield [ref, row] as const
     },
-    syncedLength: async (side, pack) =>
-      (await readPackRow(rows, { side: side as PackSide, pack }))?.synced,
+    async syncedLength(side, pack) {
+      const row = await readPackRow(rows, { side: side as PackSide, pack })
+      // A pack without anything live may have been emptied, or be about to.
+      return row && row.dead >= row.synced ? 0 : row?.synced
+    },
   }
 }
 

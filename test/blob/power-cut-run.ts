@@ -1,4 +1,8 @@
+import assert from 'node:assert/strict'
+
 import { isPeerkeepError } from '../../src/base/errors.ts'
+import { checkStore } from '../../src/blob/check.ts'
+import { compactPacks } from '../../src/blob/compact-store.ts'
 import { openDoor } from '../../src/blob/receive.ts'
 import { type BlobRef, refOf } from '../../src/blob/ref.ts'
 import type { PackStore } from '../../src/blob/pack-store.ts'
@@ -18,8 +22,8 @@ export interface PowerCutRun {
 
 export const indexDirectory = '/home/index'
 
-const roundsMax = 4
-const actionsMax = 24
+const roundsMax = 5
+const actionsMax = 40
 const contentsMax = 12
 
 /**
@@ -30,20 +34,34 @@ const contentsMax = 12
 export async function runPowerCuts({ disk, random, open }: PowerCutRun): Promise<void> {
   const model = openPowerCutModel()
   const contents = contentsOf(random)
+  // Where the index is often lost, what was left lying in the packs comes to light.
+  const indexLoss = random.pick([0.1, 0.4])
   let current = disk
   for (let round = 1 + random.below(roundsMax); round > 0; round--) {
-    if (random.chance(0.9)) current.cutAfter(1 + random.below(random.chance(0.5) ? 30 : 200))
+    if (random.chance(0.9)) current.cutAfter(1 + random.below(random.pick([30, 120, 400])))
     const isSyncLost = await liveOnce({ disk: current, random, open }, model, contents)
     current.cutAfter(Infinity)
     // A killed process leaves the disk as it is; sometimes the power goes after that. What a failed
     // sync lost reads well until then, which no program could see: such a disk is not started from.
     if (current.isOff || isSyncLost || random.chance(0.5)) current = current.powerCut(random)
-    if (random.chance(0.1)) await loseIndex(current)
+    if (random.chance(indexLoss)) await loseIndex(current)
   }
   const process = openProcessFiles(current)
   const store = await open(process)
-  await model.check(store)
+  await checkAll(store, model)
   await store.close()
+}
+
+/**
+ * The store holds what the model says, and packs and index agree. What a torn write left unreadable between whole
+ * records may be told: nothing can tell it from rot.
+ */
+async function checkAll(store: PackStore, model: PowerCutModel): Promise<void> {
+  await model.check(store)
+  const { directories, index } = store
+  for await (const damage of checkStore({ directories, index, readData: true })) {
+    assert.ok(['header', 'payload', 'truncated'].includes(damage.kind), damage.message)
+  }
 }
 
 async function liveOnce(
@@ -56,11 +74,11 @@ async function liveOnce(
   const running = new Set<Promise<void>>()
   try {
     const store = await open(process)
-    await model.check(store)
+    await checkAll(store, model)
     // Sometimes an operation of the disk fails, once or for a while.
     if (random.chance(0.3)) failSometimes(disk, random, () => (isSyncLost = true))
     for (let action = random.below(actionsMax); action > 0; action--) {
-      await act({ disk, store, model, random, contents, running })
+      await act({ disk, files: process, store, model, random, contents, running })
     }
     if (random.chance(0.3)) {
       await Promise.all(running)
@@ -81,6 +99,7 @@ async function liveOnce(
 
 interface Scene {
   readonly disk: SimFiles
+  readonly files: ProcessFiles
   readonly store: PackStore
   readonly model: PowerCutModel
   readonly random: SimRandom
@@ -88,25 +107,44 @@ interface Scene {
   readonly running: Set<Promise<void>>
 }
 
-async function act({ disk, store, model, random, contents, running }: Scene): Promise<void> {
+async function act({ disk, files, store, model, random, contents, running }: Scene): Promise<void> {
   const start = (operation: Operation, work: Promise<unknown>): void => {
     const run: Promise<void> = settle(disk, operation, work).finally(() => running.delete(run))
     running.add(run)
   }
-  const choice = random.below(10)
-  if (choice < 6) {
+  const choice = random.below(13)
+  if (choice < 5) {
     const bytes = random.pick(contents)
     start(model.addBegins(refOf(bytes)), openDoor(store, () => undefined).receive(bytes))
   } else if (choice < 8) {
     const refs = [...new Set([random.pick(contents), random.pick(contents)].map(refOf))]
     start(model.removalBegins(refs), store.remove(refs))
-  } else if (choice < 9) {
+  } else if (choice < 10) {
     await Promise.all(running)
+  } else if (choice < 12) {
+    // Beside whatever else is under way: a person deletes while it works.
+    start(compaction, compactOneAtATime(store, files))
   } else {
     const ref: BlobRef = refOf(random.pick(contents))
     await store.fetch(ref)
   }
 }
+
+const compactions = new WeakMap<PackStore, Promise<unknown>>()
+
+/** Packs here are tiny: one is worth it as soon as anything in it is dead. */
+async function compactOneAtATime(store: PackStore, files: ProcessFiles): Promise<void> {
+  const before = compactions.get(store)
+  const run = (async () => {
+    await before?.catch(() => undefined)
+    await compactPacks(store, files, ({ length, dead }) => length > 0 && dead > 0)
+  })()
+  compactions.set(store, run)
+  await run
+}
+
+/** A compaction changes nothing that anybody sees. */
+const compaction: Operation = { acknowledged: () => undefined, failed: () => undefined }
 
 async function settle(disk: SimFiles, operation: Operation, work: Promise<unknown>): Promise<void> {
   try {
@@ -133,8 +171,9 @@ function failSometimes(disk: SimFiles, random: SimRandom, onSyncLost: () => void
 
 /** Some blobs of each kind: empty, tiny, and larger than a pack of these tests can be. */
 function contentsOf(random: SimRandom): Uint8Array[] {
-  return Array.from({ length: 3 + random.below(contentsMax) }, (_, i) => {
-    const isSchema = random.chance(0.4)
+  const count = 3 + random.below(random.chance(0.5) ? 2 : contentsMax)
+  return Array.from({ length: count }, (_, i) => {
+    const isSchema = random.chance(0.2)
     const text = isSchema ? `{"camliVersion": 1, "i": ${i}}` : `data ${i} `
     const filler = random.bytes(random.chance(0.1) ? 600 : random.below(80))
     return new Uint8Array(i === 0 ? [] : [...Buffer.from(text), ...filler])
