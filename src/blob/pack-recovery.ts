@@ -48,10 +48,7 @@ export async function recoverPacks(options: RecoveryOptions): Promise<void> {
   for (let pack = 0; pack < packs.count(); pack += 1) {
     const row = await readPackRow(rows, { side, pack })
     const length = await packs.length(pack)
-    if (row && length === 0 && row.synced > 0 && row.dead >= row.synced) {
-      // A compaction was cut short when the file was empty already.
-      await rows.batch([putPackRow({ side, pack }, { synced: 0, dead: 0 })])
-    } else if (length !== undefined && length > (row?.synced ?? 0)) {
+    if (length !== undefined && length > (row?.synced ?? 0)) {
       const isTabled = row === undefined && (await indexFromTable(options, pack, length))
       if (!isTabled) await indexPack(options, { pack, length, row })
     }

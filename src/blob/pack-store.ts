@@ -212,8 +212,10 @@ async function usageOf(
   for (const { side, packs } of directories) {
     for (let pack = 0; pack < packs.count(); pack += 1) {
       usage.packs += 1
-      usage.bytes += (await packs.length(pack)) ?? 0
-      usage.deadBytes += state.packRow(side, pack)?.dead ?? 0
+      const length = (await packs.length(pack)) ?? 0
+      usage.bytes += length
+      // A compaction that was cut may have emptied the file and not come to its row.
+      usage.deadBytes += Math.min(length, state.packRow(side, pack)?.dead ?? 0)
     }
   }
   return usage

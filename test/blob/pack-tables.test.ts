@@ -90,3 +90,24 @@ test('what was removed does not come back through a table, wherever the power is
     if (isRemoved && !files.isOff) break
   }
 })
+
+test('no table denies a record whose removal failed half-way', async () => {
+  const files = openSimFiles()
+  const store = await open(files)
+  const [first] = await fill(store, 24)
+  assert.ok(first)
+  files.failure = (kind, path) =>
+    kind === 'write' && path.endsWith('pack-00000.blobs') ? 'IO' : undefined
+  await assert.rejects(store.remove([first]), { code: 'IO' })
+  await store.close()
+  files.failure = undefined
+  const withTables = await open(files)
+  const isHere = (await withTables.stat([first]))[0] !== undefined
+  await withTables.close()
+  for (const name of (await files.list(`${DIRECTORY}/data`)) ?? []) {
+    if (name.endsWith('.idx')) await files.remove(`${DIRECTORY}/data/${name}`)
+  }
+  const without = await open(files)
+  assert.equal((await without.stat([first]))[0] !== undefined, isHere)
+  await without.close()
+})
