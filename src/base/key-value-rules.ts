@@ -1,5 +1,5 @@
 import type { KeyValueOperation } from './key-value.ts'
-import { keyBytesMax, valueBytesMax } from './limits.ts'
+import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './limits.ts'
 
 /**
  * Throws a TypeError for operations that the contract of KeyValue does not admit: written anyway, a
@@ -7,9 +7,9 @@ import { keyBytesMax, valueBytesMax } from './limits.ts'
  */
 export function checkOperations(operations: readonly KeyValueOperation[]): void {
   for (const operation of operations) {
-    checkText('key', operation.key, keyBytesMax)
+    checkText('key', operation.key, KEY_BYTES_MAX)
     if (operation.key === '') throw new TypeError('a key is empty')
-    if (operation.type === 'put') checkText('value', operation.value, valueBytesMax)
+    if (operation.type === 'put') checkText('value', operation.value, VALUE_BYTES_MAX)
   }
 }
 

@@ -4,11 +4,11 @@ import { type ErrorCode, PeerkeepError, systemCode } from './errors.ts'
 import { checkOperations } from './key-value-rules.ts'
 import type { KeyRange, KeyValue, KeyValueOperation } from './key-value.ts'
 import {
-  levelCacheBytes,
-  levelMergedOperationsMax,
-  levelScanBytes,
-  levelScanRows,
-  levelWriteBufferBytes,
+  LEVEL_CACHE_BYTES,
+  LEVEL_MERGED_OPERATIONS_MAX,
+  LEVEL_SCAN_BYTES,
+  LEVEL_SCAN_ROWS,
+  LEVEL_WRITE_BUFFER_BYTES,
 } from './limits.ts'
 import { nodeFiles } from './node-files.ts'
 
@@ -27,12 +27,12 @@ interface Waiting {
  */
 export async function openLevelKeyValue(
   directory: string,
-  { cacheBytes = levelCacheBytes }: { cacheBytes?: number } = {},
+  { cacheBytes = LEVEL_CACHE_BYTES }: { cacheBytes?: number } = {},
 ): Promise<KeyValue> {
   await checkDirectory(directory)
   const level = new Level<string, string>(directory, {
     cacheSize: cacheBytes,
-    writeBufferSize: levelWriteBufferBytes,
+    writeBufferSize: LEVEL_WRITE_BUFFER_BYTES,
   })
   try {
     await level.open()
@@ -85,10 +85,13 @@ function keyValueOf(level: Level<string, string>, directory: string): KeyValue {
     },
     async *scan(range = {}) {
       checkOpen()
-      const iterator = level.iterator({ ...levelRange(range), highWaterMarkBytes: levelScanBytes })
+      const iterator = level.iterator({
+        ...levelRange(range),
+        highWaterMarkBytes: LEVEL_SCAN_BYTES,
+      })
       try {
         for (;;) {
-          const rows = await guard(() => iterator.nextv(levelScanRows))
+          const rows = await guard(() => iterator.nextv(LEVEL_SCAN_ROWS))
           if (rows.length === 0) return
           for (const row of rows) {
             checkOpen()
@@ -147,7 +150,7 @@ function openWriter(level: Level<string, string>): {
 function takeMerged(waiting: readonly Waiting[]): readonly Waiting[] {
   let count = 0
   const end = waiting.findIndex(
-    ({ operations }, i) => (count += operations.length) > levelMergedOperationsMax && i > 0,
+    ({ operations }, i) => (count += operations.length) > LEVEL_MERGED_OPERATIONS_MAX && i > 0,
   )
   return end === -1 ? waiting : waiting.slice(0, end)
 }

@@ -2,25 +2,25 @@ const KiB = 1 << 10
 const MiB = 1 << 20
 
 /** Bytes of UTF-8 in a key: far more than a ref with its prefix, far less than a block of Level. */
-export const keyBytesMax = 1024
+export const KEY_BYTES_MAX = 1024
 
 /** Bytes of UTF-8 in a value: as large as the largest blob, of which a row may hold a digest at most. */
-export const valueBytesMax = 16 * MiB
+export const VALUE_BYTES_MAX = 16 * MiB
 
 /** Level's cache of uncompressed blocks: the hot part of an index of some million rows. */
-export const levelCacheBytes = 32 * MiB
+export const LEVEL_CACHE_BYTES = 32 * MiB
 
 /** Level's write buffer, of which two may be in memory: fewer, larger tables on bulk loads. */
-export const levelWriteBufferBytes = 16 * MiB
+export const LEVEL_WRITE_BUFFER_BYTES = 16 * MiB
 
 /** Rows that a scan of Level fetches at once: the trip to its thread costs as much as a few hundred. */
-export const levelScanRows = 1000
+export const LEVEL_SCAN_ROWS = 1000
 
 /** Bytes after which such a fetch ends early, so that large values do not pile up. */
-export const levelScanBytes = 256 * KiB
+export const LEVEL_SCAN_BYTES = 256 * KiB
 
 /** Operations after which waiting batches are no longer merged into one write: some megabytes of rows. */
-export const levelMergedOperationsMax = 10_000
+export const LEVEL_MERGED_OPERATIONS_MAX = 10_000
 
 /** Rows in one leaf of the map in memory: copied whole on a change, so small; few leaves, so not tiny. */
-export const memoryLeafRows = 128
+export const MEMORY_LEAF_ROWS = 128

@@ -1,7 +1,7 @@
 import { PeerkeepError } from './errors.ts'
 import { checkOperations } from './key-value-rules.ts'
 import type { KeyRange, KeyValue, KeyValueOperation } from './key-value.ts'
-import { memoryLeafRows } from './limits.ts'
+import { MEMORY_LEAF_ROWS } from './limits.ts'
 import { compareText } from './text-order.ts'
 
 type Row = readonly [key: string, value: string]
@@ -140,7 +140,7 @@ function deleteRow(leaves: Leaf[], key: string): void {
 
 function replaceLeaf(leaves: Leaf[], leafIndex: number, leaf: Leaf): void {
   if (leaf.length === 0) leaves.splice(leafIndex, 1)
-  else if (leaf.length <= memoryLeafRows) leaves[leafIndex] = leaf
+  else if (leaf.length <= MEMORY_LEAF_ROWS) leaves[leafIndex] = leaf
   else {
     const middle = leaf.length >>> 1
     leaves.splice(leafIndex, 1, leaf.slice(0, middle), leaf.slice(middle))

@@ -6,7 +6,7 @@ import {
   describeDamage,
 } from './check-damage.ts'
 import type { CheckedIndex, CheckedPack, CheckedPacks, CheckedRow } from './check-source.ts'
-import { checkPendingMax, checkRowsPerLookup } from './limits.ts'
+import { CHECK_PENDING_MAX, CHECK_ROWS_PER_LOOKUP } from './limits.ts'
 import { encodeHeader } from './pack-format.ts'
 import { type PackBlob, type PackDamage, scanPack } from './pack-scan.ts'
 import { type BlobRef, matchesRef } from './ref.ts'
@@ -119,7 +119,7 @@ async function walkPack(check: Check, place: CheckedPack, until: number): Promis
       if (event.kind === 'damage') noteDamage(check, place, event)
       // Without the bytes, which are gone at the next event.
       if (event.kind === 'blob') pending.push({ ...event, bytes: undefined })
-      if (pending.length >= checkRowsPerLookup) await flush()
+      if (pending.length >= CHECK_ROWS_PER_LOOKUP) await flush()
     }
   } finally {
     await file.close()
@@ -129,7 +129,7 @@ async function walkPack(check: Check, place: CheckedPack, until: number): Promis
 
 function noteDamage(check: Check, place: CheckedPack, damage: PackDamage): void {
   // Beyond the limit the rows still name every blob that the index knows of.
-  if (check.unnamed.size < checkPendingMax) {
+  if (check.unnamed.size < CHECK_PENDING_MAX) {
     check.unnamed.set(keyOf(place, damage.offset), { ...place, ...damage })
   }
 }
@@ -153,7 +153,7 @@ async function tickOff(
 }
 
 function noteOrphan(check: Check, place: CheckedPack, blob: PackBlob): void {
-  if (check.orphans.length < checkPendingMax) {
+  if (check.orphans.length < CHECK_PENDING_MAX) {
     check.orphans.push({ ...place, offset: blob.offset, blob })
   }
 }

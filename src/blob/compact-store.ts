@@ -1,7 +1,7 @@
 import type { FileLayer } from '../base/files.ts'
 import type { KeyValueOperation } from '../base/key-value.ts'
 import { type CompactedPack, type MovedRecord, compactPack, isWorthCompacting } from './compact.ts'
-import { compactBatchRecords } from './limits.ts'
+import { COMPACT_BATCH_RECORDS } from './limits.ts'
 import { headerLength } from './pack-format.ts'
 import {
   blobKey,
@@ -69,7 +69,7 @@ async function emptyPack(store: PackStore, files: FileLayer, place: PackPlace): 
   await files.remove(packTablePath(packs, place.pack))
   await packs.cut(place.pack, 0)
   for (;;) {
-    const gone = await findRemoved(state.rows, compactBatchRecords, place)
+    const gone = await findRemoved(state.rows, COMPACT_BATCH_RECORDS, place)
     if (gone.length === 0) break
     await state.write(gone.map(deleteRemoved), 0, false)
   }

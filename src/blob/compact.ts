@@ -1,9 +1,9 @@
 import type { OpenFile } from '../base/files.ts'
 import {
-  compactBatchBytes,
-  compactBatchRecords,
-  compactDeadBytesMin,
-  compactDeadShareMin,
+  COMPACT_BATCH_BYTES,
+  COMPACT_BATCH_RECORDS,
+  COMPACT_DEAD_BYTES_MIN,
+  COMPACT_DEAD_SHARE_MIN,
 } from './limits.ts'
 import { type PackBlob, scanPack } from './pack-scan.ts'
 import type { BlobRef } from './ref.ts'
@@ -50,7 +50,7 @@ export function isWorthCompacting(pack: {
   readonly dead: number
 }): boolean {
   if (pack.dead >= pack.length) return pack.length > 0
-  return pack.dead >= compactDeadBytesMin && pack.dead >= pack.length * compactDeadShareMin
+  return pack.dead >= COMPACT_DEAD_BYTES_MIN && pack.dead >= pack.length * COMPACT_DEAD_SHARE_MIN
 }
 
 /** Compacts one pack, which must not be the active one. */
@@ -77,7 +77,7 @@ async function moveLive(pack: CompactedPack, file: OpenFile): Promise<boolean> {
     // The walk reuses its buffer.
     batch.push({ ...event, bytes: Uint8Array.from(event.bytes) })
     bytes += event.size
-    if (bytes >= compactBatchBytes || batch.length >= compactBatchRecords) {
+    if (bytes >= COMPACT_BATCH_BYTES || batch.length >= COMPACT_BATCH_RECORDS) {
       await moveBatch(pack, batch)
       batch = []
       bytes = 0
@@ -102,7 +102,7 @@ async function hasLive(pack: CompactedPack, file: OpenFile): Promise<boolean> {
   }
   for await (const event of scanPack(file, { payloads: 'skip' })) {
     if (event.kind === 'blob') batch.push(event)
-    if (batch.length >= compactBatchRecords && (await isAnyHere())) return true
+    if (batch.length >= COMPACT_BATCH_RECORDS && (await isAnyHere())) return true
   }
   return isAnyHere()
 }

@@ -2,25 +2,25 @@
 export const BLOB_SIZE_MAX = 16 * 1024 * 1024
 
 /** Bytes that a sequential scan of a pack reads at once: large enough for a disk's full speed. */
-export const scanBlockBytes = 4 * 1024 * 1024
+export const SCAN_BLOCK_BYTES = 4 * 1024 * 1024
 
 /** Bytes read for one header when payloads are skipped: a page, which costs as much as a byte. */
-export const scanHeaderBytes = 4096
+export const SCAN_HEADER_BYTES = 4096
 
 /** Skips shorter than this are read over instead: one read of this size serves many small records. */
-export const scanSkipBytesMin = 64 * 1024
+export const SCAN_SKIP_BYTES_MIN = 64 * 1024
 
 /** Payloads up to this size are hashed even where payloads are skipped: they are in the buffer anyway. */
-export const scanSmallPayloadBytes = 4096
+export const SCAN_SMALL_PAYLOAD_BYTES = 4096
 
 /**
  * Bytes that the search behind one damage may hash before it passes over large candidates: a blob
  * full of text that looks like headers would else make it hash 16 MiB for each of them.
  */
-export const scanSearchBytesMax = 2 ** 32
+export const SCAN_SEARCH_BYTES_MAX = 2 ** 32
 
 /** The candidates that are still hashed then: 200,000 of them in one blob cost some seconds. */
-export const scanSmallCandidateBytes = 64 * 1024
+export const SCAN_SMALL_CANDIDATE_BYTES = 64 * 1024
 
 /** A pack ends once it is longer than this after an append: Perkeep's limit, in bytes. */
 export const PACK_SIZE_MAX = 512 * 1024 * 1024
@@ -50,22 +50,22 @@ export const UNINDEXED_VERIFIED_BYTES = 256 * 1024 * 1024
 export const REMOVALS_PER_BATCH = 2000
 
 /** Rows of a pack's table: twice what 512 MiB of very small blobs make; 90 MB while it is read. */
-export const tableRowsMax = 2 ** 21
+export const TABLE_ROWS_MAX = 2 ** 21
 
 /** Rows looked up at once by a check: one trip to the index for many small blobs. */
-export const checkRowsPerLookup = 500
+export const CHECK_ROWS_PER_LOOKUP = 500
 
 /** Damages and records without a row that a check keeps in mind: some megabytes of them. */
-export const checkPendingMax = 10_000
+export const CHECK_PENDING_MAX = 10_000
 
 /** Dead share from which a pack is compacted: at most twice its dead bytes are copied for them. */
-export const compactDeadShareMin = 1 / 3
+export const COMPACT_DEAD_SHARE_MIN = 1 / 3
 
 /** Dead bytes below which a pack is left alone: a few syncs cost more than they are worth. */
-export const compactDeadBytesMin = 4 * 1024 * 1024
+export const COMPACT_DEAD_BYTES_MIN = 4 * 1024 * 1024
 
 /** Bytes copied with one sync by a compaction: a blob of the largest size, or many small ones. */
-export const compactBatchBytes = 16 * 1024 * 1024
+export const COMPACT_BATCH_BYTES = 16 * 1024 * 1024
 
 /** Records copied with one sync: one write of rows to the index. */
-export const compactBatchRecords = 2000
+export const COMPACT_BATCH_RECORDS = 2000

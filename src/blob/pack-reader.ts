@@ -1,6 +1,6 @@
 import { PeerkeepError } from '../base/errors.ts'
 import type { OpenFile } from '../base/files.ts'
-import { scanBlockBytes, scanHeaderBytes, scanSkipBytesMin } from './limits.ts'
+import { SCAN_BLOCK_BYTES, SCAN_HEADER_BYTES, SCAN_SKIP_BYTES_MIN } from './limits.ts'
 
 /**
  * Reads a pack from front to back through one buffer. A sequential reader asks for the next block
@@ -37,7 +37,7 @@ export function openPackReader(file: OpenFile, length: number, isSequential: boo
 
   async function load(position: number, wanted: number): Promise<Uint8Array> {
     const until = Math.min(length, position + wanted)
-    const isNear = position >= start && position - end < scanSkipBytesMin
+    const isNear = position >= start && position - end < SCAN_SKIP_BYTES_MIN
     const readUntil = Math.min(length, until + readOver(isSequential, isNear))
     keepFrom(position, readUntil)
     while (end < until) {
@@ -50,7 +50,7 @@ export function openPackReader(file: OpenFile, length: number, isSequential: boo
   /** Moves what is still wanted to the front of a buffer that holds everything up to `until`. */
   function keepFrom(position: number, until: number): void {
     // A block read ahead is taken whole, so there must be room for one more.
-    const room = Math.max(Math.min(until + scanBlockBytes, length) - position, 0)
+    const room = Math.max(Math.min(until + SCAN_BLOCK_BYTES, length) - position, 0)
     const kept =
       position >= start && position < end
         ? buffer.subarray(position - start, end - start)
@@ -85,7 +85,7 @@ export function openPackReader(file: OpenFile, length: number, isSequential: boo
 
   function readAhead(): void {
     if (ahead !== undefined || end >= length) return
-    const block = spare ?? new Uint8Array(Math.min(scanBlockBytes, length - end))
+    const block = spare ?? new Uint8Array(Math.min(SCAN_BLOCK_BYTES, length - end))
     spare = undefined
     const count = file.read(block.subarray(0, Math.min(block.length, length - end)), end)
     // Whoever takes the block meets the error; until then it must not count as unhandled.
@@ -105,8 +105,8 @@ export function openPackReader(file: OpenFile, length: number, isSequential: boo
 
 /** How much more than what is asked for a read takes along. */
 function readOver(isSequential: boolean, isNear: boolean): number {
-  if (isSequential) return scanBlockBytes
-  return isNear ? scanSkipBytesMin : scanHeaderBytes
+  if (isSequential) return SCAN_BLOCK_BYTES
+  return isNear ? SCAN_SKIP_BYTES_MIN : SCAN_HEADER_BYTES
 }
 
 function shrunk(): PeerkeepError {

@@ -1,9 +1,9 @@
 import type { OpenFile } from '../base/files.ts'
 import {
   BLOB_SIZE_MAX,
-  scanSearchBytesMax,
-  scanSmallCandidateBytes,
-  scanSmallPayloadBytes,
+  SCAN_SEARCH_BYTES_MAX,
+  SCAN_SMALL_CANDIDATE_BYTES,
+  SCAN_SMALL_PAYLOAD_BYTES,
 } from './limits.ts'
 import { type PackHeader, headerBytesMax, parseHeader } from './pack-format.ts'
 import { type PackReader, openPackReader } from './pack-reader.ts'
@@ -136,7 +136,7 @@ async function blobAt(
   position: number,
   header: BlobHeader,
 ): Promise<PackBlob | undefined> {
-  const isHashed = walk.verifyAll || header.size <= scanSmallPayloadBytes
+  const isHashed = walk.verifyAll || header.size <= SCAN_SMALL_PAYLOAD_BYTES
   if (!isHashed && (await isPlausibleAt(walk, position + header.length + header.size))) {
     return blobEvent(position, header, undefined)
   }
@@ -250,8 +250,8 @@ async function findBlob(
     const header = await headerAt(walk, position)
     if (isBlobHeader(header) && position + header.length + header.size <= endMax) {
       const isAffordable =
-        hashed < scanSearchBytesMax ||
-        header.size <= scanSmallCandidateBytes ||
+        hashed < SCAN_SEARCH_BYTES_MAX ||
+        header.size <= SCAN_SMALL_CANDIDATE_BYTES ||
         position > from + BLOB_SIZE_MAX
       const bytes = isAffordable ? await payloadAt(walk, position, header) : undefined
       hashed += bytes?.length ?? 0

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 
 import { type FileLayer, replaceFile } from '../base/files.ts'
-import { tableRowsMax } from './limits.ts'
+import { TABLE_ROWS_MAX } from './limits.ts'
 import type { BlobRef } from './ref.ts'
 
 /**
@@ -52,7 +52,7 @@ export async function writeTable(
   let encoded = Buffer.alloc(1024 * rowBytes)
   let count = 0
   for await (const row of rows) {
-    if (count === tableRowsMax) return false
+    if (count === TABLE_ROWS_MAX) return false
     if ((count + 1) * rowBytes > encoded.length) {
       encoded = Buffer.concat([encoded, Buffer.alloc(encoded.length)])
     }
@@ -73,7 +73,7 @@ export async function readTable(
   packLength: number,
 ): Promise<Iterable<TableRow> | undefined> {
   const size = await files.fileSize(path)
-  if (size === undefined || size > headBytes + tableRowsMax * rowBytes + checksumBytes) {
+  if (size === undefined || size > headBytes + TABLE_ROWS_MAX * rowBytes + checksumBytes) {
     return undefined
   }
   const content = await files.readFile(path)
