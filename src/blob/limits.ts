@@ -31,6 +31,9 @@ export const OPEN_PACKS_MAX = 200
 /** Bytes written and synced as one group: large enough for a disk's full speed, and memory for two of them. */
 export const GROUP_BYTES_MAX = 16 * 1024 * 1024
 
+/** Chunks up to this size are copied together before they are written. */
+export const GATHERED_CHUNK_BYTES = 16 * 1024
+
 /** Blobs of one group: with tiny blobs the rows of a group, not its bytes, cost time. */
 export const GROUP_BLOBS_MAX = 2000
 
@@ -45,6 +48,9 @@ export const UNSYNCED_INDEX_BYTES_MAX = 128 * 1024 * 1024
  * one the headers are walked. More can only be unknown after the index was lost, since it is synced more often.
  */
 export const UNINDEXED_VERIFIED_BYTES = 256 * 1024 * 1024
+
+/** Records of the active pack that are remembered for its table: those of 512 MiB of files, ten megabytes. */
+export const REMEMBERED_RECORDS_MAX = 50_000
 
 /** Headers overwritten with one sync: some hundred kilobytes in memory. */
 export const REMOVALS_PER_BATCH = 2000

@@ -2,8 +2,10 @@ import { isPeerkeepError } from '../base/errors.ts'
 import { type FileLayer, type OpenFile } from '../base/files.ts'
 import type { Log } from '../base/log.ts'
 import { openHandleCache } from './handle-cache.ts'
-import { PACK_SIZE_MAX } from './limits.ts'
+import { GATHERED_CHUNK_BYTES, PACK_SIZE_MAX } from './limits.ts'
 import { encodeDeletedHeader, encodeHeader, isHeaderOf } from './pack-format.ts'
+import { type FullPack, openPackMemory } from './pack-memory.ts'
+import type { TableRow } from './pack-table.ts'
 import type { BlobRef } from './ref.ts'
 import type { VerifiedBlob } from './store.ts'
 
@@ -41,10 +43,12 @@ export interface PackDirectory {
   /** Cuts a pack to `length` bytes and syncs it. */
   cut(pack: number, length: number): Promise<void>
   /**
-   * Cuts what could not be cut when a write had failed. Until then whole records that nobody was promised may lie
-   * there, which the next start would index: rejects while it cannot be done.
+   * Cuts what could not be cut when it was asked for, or when a write had failed. Until then whole records may lie
+   * there that nobody was promised, or that were removed: rejects while it cannot be done.
    */
   finishCuts(): Promise<void>
+  /** The pack that became full since the last call, with its records, where all were appended since the opening. */
+  takeFull(): FullPack | undefined
   /** The next record goes into a new pack. */
   roll(): void
   /** Makes the names of the packs survive a power cut. */
@@ -103,7 +107,8 @@ export async function openPackDirectory(
   /** The pack that is appended to, and its length; undefined until the first append. */
   let active: { pack: number; length: number } | undefined
   let mustRoll = false
-  /** Packs with remains of a failed write behind this length. */
+  const memory = openPackMemory()
+  /** Packs that are to be cut to this length and may not be yet. */
   const uncut = new Map<number, number>()
 
   function fileOf(pack: number): string {
@@ -144,9 +149,11 @@ export async function openPackDirectory(
     const { pack, length } = await activePack()
     const chunks: Uint8Array[] = []
     const offsets: number[] = []
+    const records: TableRow[] = []
     let end = length
     for (const { ref, bytes } of blobs) {
       const header = encodeHeader(ref, bytes.length)
+      records.push({ ref, offset: end, size: bytes.length })
       chunks.push(header, bytes)
       offsets.push(end + header.length)
       end += header.length + bytes.length
@@ -154,7 +161,7 @@ export async function openPackDirectory(
     try {
       await handles.use(pack, async file => {
         if (!file) throw new Error(`${fileOf(pack)} vanished`)
-        await file.write(chunks, length)
+        await file.write(gatherSmall(chunks), length)
         await file.sync()
       })
     } catch (error) {
@@ -162,6 +169,7 @@ export async function openPackDirectory(
       throw error
     }
     active = { pack, length: end }
+    memory.note(pack, records, end)
     return { pack, offsets, end }
   }
 
@@ -169,10 +177,9 @@ export async function openPackDirectory(
   async function giveUp(pack: number, length: number): Promise<void> {
     active = undefined
     mustRoll = true
-    uncut.set(pack, length)
     log.warn('a pack could not be written; a new one is begun', { pack: fileOf(pack) })
     try {
-      await finishCuts()
+      await cut(pack, length)
       // Nothing in it can be in doubt: else each write on a full disk would leave one more empty pack.
       if (length === 0) mustRoll = false
     } catch (error) {
@@ -181,17 +188,16 @@ export async function openPackDirectory(
   }
 
   async function finishCuts(): Promise<void> {
-    for (const [pack, length] of uncut) {
-      await cut(pack, length)
-      uncut.delete(pack)
-    }
+    for (const [pack, length] of uncut) await cut(pack, length)
   }
 
   async function cut(pack: number, length: number): Promise<void> {
+    uncut.set(pack, length)
     await handles.use(pack, async file => {
       await file?.truncate(length)
       await file?.sync()
     })
+    uncut.delete(pack)
     if (active?.pack === pack) active = { pack, length }
   }
 
@@ -229,10 +235,30 @@ export async function openPackDirectory(
     },
     cut,
     finishCuts,
+    takeFull: () => memory.takeFull(),
     roll() {
       mustRoll = true
     },
     syncNames: () => files.syncDirectory(directory),
     close: () => handles.close(),
   }
+}
+
+/** Small neighbours as one: to hand a chunk to the system costs more than to copy some kilobytes. */
+function gatherSmall(chunks: readonly Uint8Array[]): Uint8Array[] {
+  const gathered: Uint8Array[] = []
+  let small: Uint8Array[] = []
+  const flush = (): void => {
+    if (small.length > 0) gathered.push(Buffer.concat(small))
+    small = []
+  }
+  for (const chunk of chunks) {
+    if (chunk.length <= GATHERED_CHUNK_BYTES) small.push(chunk)
+    else {
+      flush()
+      gathered.push(chunk)
+    }
+  }
+  flush()
+  return gathered
 }

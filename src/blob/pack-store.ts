@@ -19,7 +19,7 @@ import {
 import { readPackLog } from './pack-log.ts'
 import { recoverPacks } from './pack-recovery.ts'
 import { finishCuts, finishRemovals, removeBlobs } from './pack-remove.ts'
-import { writeMissingTables } from './pack-tables.ts'
+import { writeFullTable, writeMissingTables } from './pack-tables.ts'
 import { openPackState, type PackState } from './pack-state.ts'
 import { readBlob } from './pack-fetch.ts'
 import type { BlobRef } from './ref.ts'
@@ -79,7 +79,11 @@ export async function openPackStore(options: PackStoreOptions): Promise<PackStor
   const state = await openPackState(rows, directories)
   await finishRemovals(state, options.files)
   const identity = await readIdentity(rows, options.random)
-  const queue = openCommitQueue(blobs => commitBlobs(state, options.classify, blobs))
+  const queue = openCommitQueue(async blobs => {
+    const outcomes = await commitBlobs(state, options.classify, blobs)
+    await writeFullTables(options, directories, state)
+    return outcomes
+  })
   const damaged = async (ref: BlobRef, row: BlobRow): Promise<void> => {
     await queue.exclusive(() => state.setAside(ref, row))
     options.onDamaged?.(ref)
@@ -135,22 +139,46 @@ export async function openPackStore(options: PackStoreOptions): Promise<PackStor
   }
 }
 
+/** Writes the tables that full packs lack, those of them that were full when the store was opened included. */
+async function writeTables(
+  options: PackStoreOptions,
+  directories: readonly PackSideDirectory[],
+  state: PackState,
+): Promise<void> {
+  await whenSettled(options, state, async () => {
+    for (const directory of directories) {
+      if (directory.side !== 'legacy') await writeMissingTables({ ...options, ...directory })
+    }
+  })
+}
+
+/** Writes the tables of packs that have just become full, from what is remembered of them. */
+async function writeFullTables(
+  options: PackStoreOptions,
+  directories: readonly PackSideDirectory[],
+  state: PackState,
+): Promise<void> {
+  for (const directory of directories) {
+    const full = directory.packs.takeFull()
+    if (!full) continue
+    await whenSettled(options, state, () => writeFullTable({ ...options, ...directory }, full))
+  }
+}
+
 /**
  * Tables are a cache: a full disk, say, is no reason for the store to fail. None is written while a header is still
  * to be overwritten, an end to be cut off or rows are in doubt: it would deny a record that a walk of its pack finds.
  */
-async function writeTables(
-  { files, rows, log }: PackStoreOptions,
-  directories: readonly PackSideDirectory[],
+async function whenSettled(
+  { files, log }: PackStoreOptions,
   state: PackState,
+  write: () => Promise<void>,
 ): Promise<void> {
   try {
     state.requireWritable()
     await finishCuts(state)
     await finishRemovals(state, files)
-    for (const { side, packs } of directories) {
-      if (side !== 'legacy') await writeMissingTables({ files, rows, side, packs })
-    }
+    await write()
   } catch (error) {
     log.warn('a table could not be written', { reason: String(error) })
   }

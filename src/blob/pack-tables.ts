@@ -2,9 +2,13 @@ import type { FileLayer } from '../base/files.ts'
 import type { KeyValue } from '../base/key-value.ts'
 import { packFileName, type PackDirectory } from './pack-directory.ts'
 import { headerLength } from './pack-format.ts'
-import { findBlob, type PackSide } from './pack-index.ts'
+import type { FullPack } from './pack-memory.ts'
+import { findBlob, findBlobs, type PackSide } from './pack-index.ts'
 import { scanPack } from './pack-scan.ts'
 import { type TableRow, readTable, writeTable } from './pack-table.ts'
+
+/** Rows looked up at once: one trip to the index. */
+const ROWS_PER_LOOKUP = 2000
 
 /** Where the table of a pack lies: beside it. */
 export function packTablePath(packs: PackDirectory, pack: number): string {
@@ -30,6 +34,32 @@ export async function writeMissingTables(tabled: TabledPacks): Promise<void> {
     const path = packTablePath(packs, pack)
     if ((await files.fileSize(path)) !== undefined) continue
     await writeTable(files, path, length, liveRecords(tabled, pack))
+  }
+}
+
+/** Writes the table of a pack that has just become full. Only while nothing else writes. */
+export async function writeFullTable(tabled: TabledPacks, full: FullPack): Promise<void> {
+  const { files, packs } = tabled
+  const rows = rememberedRecords(tabled, full)
+  await writeTable(files, packTablePath(packs, full.pack), full.length, rows)
+}
+
+/** Those of a full pack's records that the index points at. */
+async function* rememberedRecords(
+  { rows, side }: TabledPacks,
+  { pack, records }: FullPack,
+): AsyncGenerator<TableRow> {
+  for (let at = 0; at < records.length; at += ROWS_PER_LOOKUP) {
+    const some = records.slice(at, at + ROWS_PER_LOOKUP)
+    const found = await findBlobs(
+      rows,
+      some.map(({ ref }) => ref),
+    )
+    for (const [i, record] of some.entries()) {
+      const row = found[i]
+      const offset = record.offset + headerLength(record.ref, record.size)
+      if (row?.side === side && row.pack === pack && row.offset === offset) yield record
+    }
   }
 }
 

@@ -1,6 +1,12 @@
 /** Blobs taken from the log in one batch: enough to share its cost, few enough to verify at once. */
 export const GROUP_BLOBS_MAX = 1000
 
+/**
+ * From the start of one pass to that of the next, in milliseconds, while blobs come without end: each costs some
+ * dozen look-ups however little has come. Whoever needs an answer asks for a pass at once.
+ */
+export const PASS_PAUSE_MS = 250
+
 /** Bytes of blobs in one batch: what a group of large directories may hold in memory. */
 export const GROUP_BYTES_MAX = 4 * 1024 * 1024
 

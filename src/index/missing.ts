@@ -1,6 +1,6 @@
 import { type KeyValue, prefixRange } from '../base/key-value.ts'
 import type { BlobRef } from '../blob/ref.ts'
-import { type Counts, readCounts, writeCounts } from './counts.ts'
+import { type Counts, parseCounts, readCounts, writeCounts } from './counts.ts'
 import { type Draft, openDraft } from './draft.ts'
 import { STAT_REFS_MAX } from './limits.ts'
 import type { MissingBlob } from './queries.ts'
@@ -34,8 +34,12 @@ export function noteArrived(draft: Draft, counts: Counts, ref: BlobRef): void {
   draft.delete(`missing|${ref}`)
 }
 
-/** The batch that follows from blobs having come. */
-export async function draftOfArrived(rows: KeyValue, refs: readonly BlobRef[]): Promise<Draft> {
+/** The batch that follows from blobs having come; undefined where nothing was missing. */
+export async function draftOfArrived(
+  rows: KeyValue,
+  refs: readonly BlobRef[],
+): Promise<Draft | undefined> {
+  if (parseCounts(await rows.get('counts')).missing === 0) return undefined
   const draft = openDraft(rows)
   await draft.load(['counts', ...refs.map(ref => `missing|${ref}`)])
   const counts = readCounts(draft)

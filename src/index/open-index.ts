@@ -32,7 +32,7 @@ export async function openIndex(parts: IndexParts): Promise<Index> {
   const { rows } = parts
   await checkVersion(rows)
   const follower = await openFollower(parts)
-  const passes = openPasses(follower.follow, parts.messages)
+  const passes = openPasses(follower.follow, parts)
 
   async function close(): Promise<void> {
     passes.stop()
