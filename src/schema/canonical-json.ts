@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../base/json.ts'
+import { compareText } from '../base/text-order.ts'
 
 /**
  * JSON text as Perkeep writes it: Go's encoder with sorted keys and two blanks of indent,
@@ -22,7 +23,7 @@ function writeValue(value: JsonValue, indent: string): string {
       indent,
     )
   }
-  const entries = Object.entries(value as JsonObject).sort(([a], [b]) => compareUtf8(a, b))
+  const entries = Object.entries(value as JsonObject).sort(([a], [b]) => compareText(a, b))
   return bracket(
     '{',
     entries.map(([key, item]) => `${quote(key)}: ${writeValue(item, inner)}`),
@@ -37,9 +38,8 @@ function bracket(open: string, items: readonly string[], close: string, indent: 
   return `${open}\n${indent}  ${items.join(`,\n${indent}  `)}\n${indent}${close}`
 }
 
-function compareUtf8(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b))
-}
+/** Text that no encoder escapes: nearly all there is in schema. */
+const plain = /^[ !#-%'-;=?-[\]-~]*$/
 
 /** Escapes that JSON.stringify and Go's encoder do not share. */
 const goEscapes: Readonly<Record<string, string>> = {
@@ -52,6 +52,7 @@ const goEscapes: Readonly<Record<string, string>> = {
 
 /** A string as Go 1.19 quotes it; a lone surrogate (bytes that were no UTF-8) becomes `\ufffd`. */
 function quote(text: string): string {
+  if (plain.test(text)) return `"${text}"`
   return JSON.stringify(text)
     .replaceAll(/\\(u[dD][89a-fA-F]..|b|f|.)/g, (escape, what: string) => {
       if (what === 'b') return '\\u0008'

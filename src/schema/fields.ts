@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../base/json.ts'
+import { FOLDED_KEYS_MAX, FOLDED_KEY_LENGTH_MAX } from './limits.ts'
 
 /** The values of a JSON object by key. */
 export type Fields = ReadonlyMap<string, JsonValue>
@@ -13,5 +14,16 @@ export function foldedKeys(object: JsonObject): Fields {
  * toLowerCase knows the second only.
  */
 export function foldKey(key: string): string {
+  const known = folded.get(key)
+  if (known !== undefined) return known
+  const made = fold(key)
+  if (folded.size < FOLDED_KEYS_MAX && key.length <= FOLDED_KEY_LENGTH_MAX) folded.set(key, made)
+  return made
+}
+
+/** Keys met so far: schema has some dozens, in millions of blobs. */
+const folded = new Map<string, string>()
+
+function fold(key: string): string {
   return key.toWellFormed().toLowerCase().replaceAll('\u017f', 's')
 }

@@ -9,3 +9,7 @@ export const TREE_DEPTH_MAX = 1000
 
 /** Public keys kept ready for verifying: far more than anyone has devices; some hundred bytes each. */
 export const KEY_CACHE_MAX = 256
+
+/** Keys whose folded form is remembered, and how long one of them may be: what a stranger sends stays small. */
+export const FOLDED_KEYS_MAX = 500
+export const FOLDED_KEY_LENGTH_MAX = 100
