@@ -12,45 +12,75 @@ export interface WatchedDisk extends Disposable {
 /** Notes every opening and listing below `folder`, until disposed of. Everything else goes on as always. */
 export function watchDisk(folder: string): WatchedDisk {
   const [opened, listed]: [string[], string[]] = [[], []]
-  const note = (into: string[], path: unknown): void => {
-    if (String(path).startsWith(`${folder}/`)) into.push(String(path).slice(folder.length + 1))
+  const noteIn =
+    (into: string[]) =>
+    (path: unknown): void => {
+      if (String(path).startsWith(`${folder}/`)) into.push(String(path).slice(folder.length + 1))
+    }
+  const hooks = [
+    beforeCalls(fs, ['openSync', 'open', 'readFileSync', 'createReadStream'], noteIn(opened)),
+    beforeCalls(fs.promises, ['open', 'readFile'], noteIn(opened)),
+    beforeCalls(fs, ['readdirSync', 'readdir', 'opendirSync'], noteIn(listed)),
+    beforeCalls(fs.promises, ['readdir', 'opendir'], noteIn(listed)),
+  ]
+  return { opened, listed, ...hooked(hooks) }
+}
+
+/** How a path fails: when it is opened or listed, or when more than its beginning is read. */
+export interface Failure {
+  readonly path: string
+  readonly code: 'EACCES' | 'EIO'
+  readonly on: 'openSync' | 'readdirSync' | 'second readSync'
+}
+
+/** Makes one path fail as bad disks and missing rights do, which no test can count on having. */
+export function failDisk({ path, code, on }: Failure): Disposable {
+  const fail = (): never => {
+    throw Object.assign(new Error(`${code}: the test says so`), { code, syscall: on, path })
   }
-  const mocks = [
-    noteCalls(
-      fs,
-      ['openSync', 'open', 'readFileSync', 'createReadStream'],
-      note.bind(null, opened),
-    ),
-    noteCalls(fs.promises, ['open', 'readFile'], note.bind(null, opened)),
-    noteCalls(fs, ['readdirSync', 'readdir', 'opendirSync'], note.bind(null, listed)),
-    noteCalls(fs.promises, ['readdir', 'opendir'], note.bind(null, listed)),
-  ].flat()
-  syncBuiltinESMExports()
-  return {
-    opened,
-    listed,
-    [Symbol.dispose]() {
-      for (const restore of mocks) restore()
-      syncBuiltinESMExports()
-    },
+  if (on !== 'second readSync') {
+    return hooked([beforeCalls(fs, [on], called => String(called) === path && fail())])
   }
+  const { ino } = fs.lstatSync(path)
+  let reads = 0
+  const count = (file: unknown): void => {
+    if (fs.fstatSync(Number(file)).ino !== ino) return
+    reads += 1
+    if (reads > 1) fail()
+  }
+  return hooked([beforeCalls(fs, ['readSync'], count)])
 }
 
 type Callable = (...args: unknown[]) => unknown
 
-function noteCalls(
+/** Has `act` called with the first argument before each call; the answer ends that. */
+function beforeCalls(
   owner: object,
   names: readonly string[],
-  note: (path: unknown) => void,
-): (() => void)[] {
+  act: (argument: unknown) => void,
+): () => void {
   const methods = owner as Record<string, Callable>
-  return names.map(name => {
+  const ends = names.map(name => {
     const original = methods[name] as Callable
-    const noting = function noting(this: unknown, ...args: unknown[]): unknown {
-      note(args[0])
+    const acting = function acting(this: unknown, ...args: unknown[]): unknown {
+      act(args[0])
       return original.apply(this, args)
     }
-    const { mock: context } = mock.method(methods, name, noting)
+    const { mock: context } = mock.method(methods, name, acting)
     return () => context.restore()
   })
+  return () => {
+    for (const end of ends) end()
+  }
+}
+
+/** Named imports of `node:fs` elsewhere follow only when they are told to. */
+function hooked(ends: readonly (() => void)[]): Disposable {
+  syncBuiltinESMExports()
+  return {
+    [Symbol.dispose]() {
+      for (const end of ends) end()
+      syncBuiltinESMExports()
+    },
+  }
 }

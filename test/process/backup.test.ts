@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { describeTree, differences } from '../trees/compare-trees.ts'
 import { makeHardTree } from '../trees/hard-tree.ts'
 import { makePhotoTree } from '../trees/photo-tree.ts'
-import { mustRun, run, workDirectory } from './peerkeep-process.ts'
+import { mustRun, run, runUnprivileged, workDirectory } from './peerkeep-process.ts'
 
 const isSlow = process.env['SLOW'] === '1'
 const photos = isSlow ? { mib: 200, small: 5000 } : { mib: 96, small: 1500 }
@@ -77,4 +77,37 @@ test('a source that is suddenly empty or missing is refused, and nothing changes
   assert.equal(refused.code, 4)
   assert.match(refused.stderr, /--force/)
   assert.equal(await mustRun(home, 'blobs'), before)
+})
+
+test('what cannot be read is named, the rest is kept, and the exit code says so', async () => {
+  await using work = await workDirectory()
+  const [home, source, target] = ['home', 'docs', 'back'].map(name => join(work.path, name)) as [
+    string,
+    string,
+    string,
+  ]
+  for (const folder of ['closed', 'open']) {
+    await mkdir(join(source, folder), { recursive: true })
+    await writeFile(join(source, folder, 'inside'), `inside ${folder}`)
+  }
+  for (const name of ['letter', 'secret']) await writeFile(join(source, name), name)
+  await chmod(join(source, 'secret'), 0)
+  await chmod(join(source, 'closed'), 0)
+  await mustRun(home, 'init', '--words-file', join(work.path, 'words'))
+  const partial = await runUnprivileged(home, 'backup', source)
+  assert.equal(partial.code, 3)
+  assert.match(partial.stderr, /secret.*permission denied/)
+  assert.match(partial.stderr, /closed.*permission denied/)
+  assert.doesNotMatch(partial.stderr, /letter|open/)
+  await mustRun(home, 'restore', 'docs', '-o', target)
+  assert.deepEqual((await readdir(target, { recursive: true })).sort(), [
+    'letter',
+    'open',
+    'open/inside',
+  ])
+  await chmod(join(source, 'secret'), 0o600)
+  await chmod(join(source, 'closed'), 0o700)
+  const whole = await runUnprivileged(home, 'backup', source)
+  assert.equal(whole.code, 0, whole.stderr)
+  assert.match(await mustRun(home, 'ls', 'docs'), /secret/)
 })

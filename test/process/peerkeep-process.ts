@@ -27,8 +27,16 @@ export async function workDirectory(): Promise<{ path: string } & AsyncDisposabl
   }
 }
 
+/** Makes of root a user like others, who cannot read what its mode bits forbid. Others need nothing. */
+const unprivileged =
+  process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search'] : []
+
 /** Starts a command with its own home; the environment has nothing else of this user's. */
 export function start(home: string, args: readonly string[]): ChildProcess {
+  return startAs([], home, args)
+}
+
+function startAs(prefix: readonly string[], home: string, args: readonly string[]): ChildProcess {
   const cache = process.env['NODE_COMPILE_CACHE'] ?? join(tmpdir(), 'peerkeep-test-compiled')
   const env = {
     PATH: process.env['PATH'],
@@ -36,12 +44,21 @@ export function start(home: string, args: readonly string[]): ChildProcess {
     HOME: home,
     NODE_COMPILE_CACHE: cache,
   }
-  return spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const [command = program, ...rest] = [...prefix, program, ...args]
+  return spawn(command, rest, { env, stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
 /** Runs a command to its end. */
 export async function run(home: string, ...args: readonly string[]): Promise<Outcome> {
-  const child = start(home, args)
+  return outcomeOf(start(home, args))
+}
+
+/** Runs a command as somebody for whom mode bits count, whoever runs the tests. */
+export async function runUnprivileged(home: string, ...args: readonly string[]): Promise<Outcome> {
+  return outcomeOf(startAs(unprivileged, home, args))
+}
+
+async function outcomeOf(child: ChildProcess): Promise<Outcome> {
   const output = collect(child)
   const [code] = (await once(child, 'close')) as [number | null]
   return { code, ...output() }
