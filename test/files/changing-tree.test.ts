@@ -3,7 +3,6 @@ import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
   mkdirSync,
-  mkdtempSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -11,19 +10,11 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { systemClock } from '../../src/base/clock.ts'
-import { openMemoryStore } from '../../src/blob/memory-store.ts'
-import { openDoor } from '../../src/blob/receive.ts'
-import type { BlobRef } from '../../src/blob/ref.ts'
 import { displayName } from '../../src/files/display-name.ts'
-import { listTree, resolvePath } from '../../src/files/list.ts'
-import { type SnapshotOptions, snapshotTree } from '../../src/files/snapshot.ts'
-import { classifyBlob } from '../../src/schema/classify.ts'
-import { readFileContent } from '../../src/schema/file-reader.ts'
+import { openSnapshotDisk, type SnapshotDisk } from './snapshot-disk.ts'
 import { failDisk, type Failure } from './watched-disk.ts'
 
 /** Larger than what is read at once, so that something happens between its first and its last byte. */
@@ -47,7 +38,7 @@ for (const [what, change, reason] of [
     `${what} once it is listed is named, and the rest is kept`,
     { timeout: 20_000 },
     async () => {
-      using disk = openDisk()
+      using disk = openSnapshotDisk()
       for (const name of ['a', 'b', 'c']) writeFileSync(disk.at(name), `this is ${name}`)
       const result = await disk.snapshot({ exclude: once('b', () => change(disk)) })
       assert.deepEqual(namesOf(result.problems), ['b'])
@@ -69,7 +60,7 @@ for (const [what, change, reason] of [
   ],
 ] as const satisfies readonly Change[]) {
   test(`a folder that ${what} once it is listed is named, and the rest is kept`, async () => {
-    using disk = openDisk()
+    using disk = openSnapshotDisk()
     mkdirSync(disk.at('folder/below'), { recursive: true })
     mkdirSync(disk.at('next'))
     for (const name of ['a', 'folder/b', 'next/c']) writeFileSync(disk.at(name), `this is ${name}`)
@@ -81,7 +72,7 @@ for (const [what, change, reason] of [
 }
 
 test('a name that vanishes before it is looked at is named', async () => {
-  using disk = openDisk()
+  using disk = openSnapshotDisk()
   for (const name of ['a', 'b']) writeFileSync(disk.at(name), 'content')
   let kept = ''
   const exclude = (path: Uint8Array): boolean => {
@@ -99,9 +90,9 @@ for (const [what, change] of [
   ['is cut short', disk => truncateSync(disk.at('log'), LARGE_BYTES - 3_000_000)],
   ['is emptied', disk => truncateSync(disk.at('log'), 0)],
   ['is written anew', disk => writeFileSync(disk.at('log'), Buffer.alloc(LARGE_BYTES, 'new'))],
-] as const satisfies readonly (readonly [string, (disk: Disk) => void])[]) {
+] as const satisfies readonly (readonly [string, (disk: SnapshotDisk) => void])[]) {
   test(`a file that ${what} while it is read is named, and what was read is kept`, async () => {
-    using disk = openDisk()
+    using disk = openSnapshotDisk()
     writeFileSync(disk.at('log'), Buffer.alloc(LARGE_BYTES, 'old '))
     // What changes within one tick of the disk's clock is no change of the time.
     utimesSync(disk.at('log'), 1, 1)
@@ -138,7 +129,7 @@ for (const [what, failure, reason] of [
   ['a file with a bad sector', { path: 'b', code: 'EIO', on: 'second readSync' }, /EIO/],
 ] as const satisfies readonly (readonly [string, Failure, RegExp])[]) {
   test(`${what} is named, and the rest is kept`, async () => {
-    using disk = openDisk()
+    using disk = openSnapshotDisk()
     mkdirSync(disk.at('d'))
     mkdirSync(disk.at('e'))
     writeFileSync(disk.at('a'), 'small')
@@ -160,46 +151,16 @@ for (const [what, failure, reason] of [
 
 for (const code of ['EACCES', 'EIO'] as const) {
   test(`a source that fails with ${code} as a whole is an error, not an empty snapshot`, async () => {
-    using disk = openDisk()
+    using disk = openSnapshotDisk()
     writeFileSync(disk.at('a'), 'content')
     using _failing = failDisk({ path: disk.source, code, on: 'readdirSync' })
     await assert.rejects(disk.snapshot())
   })
 }
 
-type Change = readonly [string, (disk: Disk) => void, RegExp]
+type Change = readonly [string, (disk: SnapshotDisk) => void, RegExp]
 
-interface Disk extends ReturnType<typeof openDisk> {}
-
-/** A folder, and the store that its snapshots go to. */
-function openDisk() {
-  const work = mkdtempSync(join(tmpdir(), 'changing-tree-'))
-  const source = join(work, 'source')
-  mkdirSync(source)
-  const store = openMemoryStore({ classify: classifyBlob })
-  const door = openDoor(store, () => undefined)
-  const fetch = store.fetch.bind(store)
-  const defaults: SnapshotOptions = { source, door, clock: systemClock, mode: 'backup' }
-  return {
-    source,
-    door,
-    at: (name: string): string => join(source, name),
-    snapshot: (options?: Partial<SnapshotOptions>) => snapshotTree({ ...defaults, ...options }),
-    async list(root: BlobRef): Promise<string[]> {
-      const entries = listTree(fetch, root, { recursive: true })
-      return (await Array.fromAsync(entries, ({ path }) => displayName(path))).toSorted()
-    },
-    async read(root: BlobRef, path: string): Promise<Buffer> {
-      const { node } = await resolvePath(fetch, root, path)
-      assert.ok(node.type === 'file')
-      const pieces = readFileContent(fetch, node.parts)
-      return Buffer.concat(await Array.fromAsync(pieces, piece => piece.bytes ?? assert.fail()))
-    },
-    [Symbol.dispose]: () => rmSync(work, { recursive: true }),
-  }
-}
-
-function replace(disk: Disk, make: (path: string) => void): void {
+function replace(disk: SnapshotDisk, make: (path: string) => void): void {
   unlinkSync(disk.at('b'))
   make(disk.at('b'))
 }
