@@ -18,6 +18,30 @@ test('a pattern file that is missing is wrong usage', async () => {
   await assert.rejects(openExcludes(options), { code: 'BAD_USAGE' })
 })
 
+test('a pattern file has one pattern a line, however its lines end', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'peerkeep-exclude-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const patternFile = join(folder, 'patterns')
+  await writeFile(patternFile, '# temporary\r\n*.tmp\r\n\n!dear.tmp')
+  const options = { source: '/', patterns: ['*.bak'], patternFile, caches: false }
+  const excludes = await openExcludes(options)
+  const leftOut = ['a.tmp', 'a.bak', 'dear.tmp', '# temporary', 'a'].filter(
+    path => excludes?.(Buffer.from(path), false) === true,
+  )
+  assert.deepEqual(leftOut, ['a.tmp', 'a.bak'])
+})
+
+test('a name that is no text is left out by the form in which it is shown', async () => {
+  const patterns = [String.raw`caf\\xe9`]
+  const excludes = await openExcludes({ source: '/', patterns, caches: false })
+  assert.equal(excludes?.(Buffer.from('636166e9', 'hex'), false), true)
+  assert.equal(excludes?.(Buffer.from('636166e8', 'hex'), false), false)
+})
+
+test('without anything to leave out nothing is asked', async () => {
+  assert.equal(await openExcludes({ source: '/', patterns: [], caches: false }), undefined)
+})
+
 test('only a real tag makes a folder a cache', { timeout: 10_000 }, async t => {
   const source = await mkdtemp(join(tmpdir(), 'peerkeep-exclude-'))
   t.after(() => rm(source, { recursive: true }))
