@@ -7,6 +7,15 @@ export const INTAKE_BLOB_BYTES_MIN = 4096
 /** Bytes read from a large file at once: several chunks, for a disk's full speed. */
 export const READ_BLOCK_BYTES = 4 * 1024 * 1024
 
+/** Blocks of one file that are read ahead of the one that is handed over. */
+export const BLOCKS_AHEAD = 2
+
+/** Large files read beside each other: so the thread has the next one to read while the last ends. */
+export const LARGE_FILES_AT_ONCE = 3
+
+/** Bytes of a file kept for whoever looks at its content: enough for the EXIF of any camera. */
+export const HEAD_BYTES = 256 * 1024
+
 /** Work without a break, in milliseconds: the node serves others meanwhile. */
 export const BUSY_MS_MAX = 20
 

@@ -1,14 +1,15 @@
 import { readSync } from 'node:fs'
 
-import type { Received } from '../blob/receive.ts'
+import { hashedBytes, type Received } from '../blob/receive.ts'
 import { type BlobRef, refOf } from '../blob/ref.ts'
 import { CHUNK_MAX, type Cut, nextCut } from '../schema/chunker.ts'
 import { growFileTree } from '../schema/file-tree.ts'
 import type { Part } from '../schema/schema-blob.ts'
 import type { Block, BlockPool } from './block-pool.ts'
+import type { ContentReader, OpenedContent } from './content-reader.ts'
+import type { BlockAnswer } from './content-thread.ts'
 import type { Intake } from './intake.ts'
-import { READ_BLOCK_BYTES } from './limits.ts'
-import type { WholeHash, WholeHasher } from './whole-hash.ts'
+import { BLOCKS_AHEAD, HEAD_BYTES, READ_BLOCK_BYTES } from './limits.ts'
 
 /** A file's content, handed over but not yet durable. */
 export interface ContentRead {
@@ -30,7 +31,7 @@ interface StoredContent {
 export interface ContentParts {
   readonly intake: Intake
   readonly blocks: BlockPool
-  readonly hasher: WholeHasher
+  readonly reader: ContentReader
   /** Called between blocks. */
   readonly pause: () => Promise<void>
 }
@@ -40,10 +41,10 @@ interface PendingChunk {
   readonly stored: Promise<Received>
 }
 
-/** Bytes of a file kept for whoever looks at its content: enough for the EXIF of any camera. */
-const HEAD_BYTES = 256 * 1024
-
-const zeros = Buffer.alloc(CHUNK_MAX)
+/** Whether a file of `size` bytes is read on the thread. */
+export function isLargeContent(size: number): boolean {
+  return size > CHUNK_MAX
+}
 
 /** Reads at most `size` bytes of an open file and hands them over, cut as Perkeep cuts. */
 export async function readContent(
@@ -51,7 +52,7 @@ export async function readContent(
   size: number,
   parts: ContentParts,
 ): Promise<ContentRead> {
-  return size <= CHUNK_MAX ? readSmall(file, size, parts) : readLarge(file, size, parts)
+  return isLargeContent(size) ? readLarge(file, size, parts) : readSmall(file, size, parts)
 }
 
 /** A file that fits one block: its bytes are read at once, and hashed here where they are several chunks. */
@@ -66,88 +67,114 @@ async function readSmall(file: number, size: number, parts: ContentParts): Promi
     chunks.push({ cut, stored })
     at += cut.length
   }
+  const wholeRefOf = (first: BlobRef | undefined): BlobRef =>
+    chunks.length === 1 && first !== undefined ? first : refOf(content)
   return {
     size: content.length,
     head: content.subarray(0, HEAD_BYTES),
-    finish: () =>
-      finishContent(chunks, parts.intake, async first =>
-        chunks.length === 1 && first !== undefined ? first : refOf(content),
-      ),
+    finish: () => finishContent(chunks, parts.intake, wholeRefOf),
   }
 }
 
+interface AskedBlock {
+  readonly block: Block
+  readonly answer: Promise<BlockAnswer>
+}
+
+/** While one block is handed over, the thread reads the next. */
 async function readLarge(file: number, size: number, parts: ContentParts): Promise<ContentRead> {
-  const whole = parts.hasher.begin()
-  const chunks: PendingChunk[] = []
-  const zeroChunk: { stored?: Promise<Received> } = {}
-  const hashed: Promise<void>[] = []
-  let [position, unread, head] = [0, size, new Uint8Array()]
-  let rest: Uint8Array = new Uint8Array()
-  while (unread > 0 || rest.length > 0) {
-    const block = await parts.blocks.take()
-    try {
-      block.bytes.set(rest)
-      const room = Math.min(unread, READ_BLOCK_BYTES)
-      const read = readFully(file, block.bytes.subarray(rest.length, rest.length + room))
-      unread = read < room ? 0 : unread - read
-      hashed.push(hashBlock(whole, block, rest.length, read))
-      const bytes = block.bytes.subarray(0, rest.length + read)
-      if (position === 0) head = Uint8Array.from(bytes.subarray(0, HEAD_BYTES))
-      const cutting = { block, position, isLast: unread === 0, zeroChunk }
-      const cutBytes = await cutBlock(bytes, cutting, { chunks, intake: parts.intake })
-      position += cutBytes
-      // The block may be used again before the next one is read.
-      rest = Uint8Array.from(bytes.subarray(cutBytes))
-    } finally {
-      block.release()
+  const opened = parts.reader.open(file)
+  const asked: AskedBlock[] = []
+  const content = { size: 0, head: new Uint8Array(), digest: '', chunks: [] as PendingChunk[] }
+  const pieces = openPieces(size)
+  try {
+    for (;;) {
+      while (asked.length < BLOCKS_AHEAD && pieces.hasMore()) {
+        asked.push(await askBlock(opened, parts.blocks, pieces.next()))
+      }
+      const next = asked[0]
+      if (!next) break
+      const told = await next.answer
+      asked.shift()
+      if (content.size === 0)
+        content.head = Uint8Array.from(next.block.bytes.subarray(0, headOf(told)))
+      content.size += await offerChunks(told, next.block, { chunks: content.chunks, parts })
+      content.digest = told.digest ?? content.digest
+      next.block.release()
+      await parts.pause()
     }
-    await parts.pause()
+  } finally {
+    // The descriptor may be closed, and the blocks used again, only when the thread has done with them.
+    await Promise.allSettled(asked.map(({ answer }) => answer))
+    for (const { block } of asked) block.release()
+    opened.end()
   }
+  const wholeRef = `sha224-${content.digest}` as BlobRef
   return {
-    size: position,
-    head,
-    async finish() {
-      await Promise.all(hashed)
-      const digest = await whole.digest()
-      return finishContent(chunks, parts.intake, async () => `sha224-${digest}` as BlobRef)
+    size: content.size,
+    head: content.head,
+    finish: () => finishContent(content.chunks, parts.intake, () => wholeRef),
+  }
+}
+
+interface Piece {
+  readonly length: number
+  readonly isLast: boolean
+}
+
+/** The lengths that a file of `size` bytes is read in. */
+function openPieces(size: number): { hasMore(): boolean; next(): Piece } {
+  let unread = size
+  return {
+    hasMore: () => unread > 0,
+    next() {
+      const length = Math.min(unread, READ_BLOCK_BYTES)
+      unread -= length
+      return { length, isLast: unread === 0 }
     },
   }
 }
 
-function hashBlock(whole: WholeHash, block: Block, begin: number, length: number): Promise<void> {
-  const done = whole.update(block.shared, begin, length)
-  block.holdUntil(done)
-  return done
+async function askBlock(
+  opened: OpenedContent,
+  blocks: BlockPool,
+  { length, isLast }: Piece,
+): Promise<AskedBlock> {
+  const block = await blocks.take()
+  const answer = opened.read(block.shared, length, isLast)
+  // It is awaited in its turn; until then a failure of the one before it may come first.
+  answer.catch(() => undefined)
+  return { block, answer }
 }
 
-interface Cutting {
-  readonly block: Block
-  /** Where the bytes begin in the file. */
-  readonly position: number
-  readonly isLast: boolean
-  /** Where a chunk of zeros is on its way to: sparse files hold thousands of it. */
-  readonly zeroChunk: { stored?: Promise<Received> }
+function headOf({ lengths }: BlockAnswer): number {
+  return Math.min(
+    lengths.reduce((sum, length) => sum + length, 0),
+    HEAD_BYTES,
+  )
 }
 
-/** Hands over every whole chunk of a block, and answers how many bytes they are. */
-async function cutBlock(
-  bytes: Uint8Array,
-  { block, position, isLast, zeroChunk }: Cutting,
-  { chunks, intake }: { readonly chunks: PendingChunk[]; readonly intake: Intake },
+/** Hands over the chunks of a block, and answers how many bytes they are. */
+async function offerChunks(
+  { refs, lengths, weights }: BlockAnswer,
+  block: Block,
+  { chunks, parts }: { readonly chunks: PendingChunk[]; readonly parts: ContentParts },
 ): Promise<number> {
   let at = 0
-  while (bytes.length - at >= CHUNK_MAX || (isLast && at < bytes.length)) {
-    const left = bytes.subarray(at)
-    const isZero =
-      position + at > 0 && left.length >= CHUNK_MAX && zeros.equals(left.subarray(0, CHUNK_MAX))
-    const cut = isZero ? { length: CHUNK_MAX, weight: 20 } : nextCut(left, position + at)
-    if (cut === undefined) break
-    const known = isZero ? zeroChunk.stored : undefined
-    const stored = known ?? (await intake.offer(left.subarray(0, cut.length))).stored
-    if (isZero) zeroChunk.stored = stored
-    if (known === undefined) block.holdUntil(stored)
-    chunks.push({ cut, stored })
-    at += cut.length
+  let last: { readonly ref: string; readonly stored: Promise<Received> } | undefined
+  for (const [i, ref] of refs.entries()) {
+    const [length = 0, weight = 0] = [lengths[i], weights[i]]
+    const bytes = block.bytes.subarray(at, at + length)
+    // Sparse files hold thousands of one chunk.
+    const isAgain = last?.ref === ref
+    const stored =
+      isAgain && last
+        ? last.stored
+        : (await parts.intake.offer(hashedBytes(ref as BlobRef, bytes))).stored
+    if (!isAgain) block.holdUntil(stored)
+    last = { ref, stored }
+    chunks.push({ cut: { length, weight }, stored })
+    at += length
   }
   return at
 }
@@ -155,7 +182,7 @@ async function cutBlock(
 async function finishContent(
   chunks: readonly PendingChunk[],
   intake: Intake,
-  wholeRefOf: (first: BlobRef | undefined) => Promise<BlobRef>,
+  wholeRefOf: (first: BlobRef | undefined) => BlobRef,
 ): Promise<StoredContent> {
   const tree = growFileTree()
   const refs = new Set<BlobRef>()
@@ -168,7 +195,7 @@ async function finishContent(
   }
   const { parts, blobs } = tree.finish()
   for (const bytes of blobs) refs.add((await (await intake.offer(bytes)).stored).ref)
-  return { parts, wholeRef: await wholeRefOf(first), blobs: [...refs] }
+  return { parts, wholeRef: wholeRefOf(first), blobs: [...refs] }
 }
 
 function readFully(file: number, into: Uint8Array): number {

@@ -103,16 +103,18 @@ for (const [what, change] of [
       put: (path: string) => void cached.push(path),
     }
     const onFirst = atFirst(() => change(disk))
-    const receive = (bytes: Uint8Array): ReturnType<typeof disk.door.receive> => {
-      onFirst()
-      return disk.door.receive(bytes)
+    const receive: typeof disk.door.receive = offered => {
+      const bytes = offered instanceof Uint8Array ? offered : offered.bytes
+      if (Buffer.from(bytes.subarray(0, 4)).equals(Buffer.from('old '))) onFirst()
+      return disk.door.receive(offered)
     }
     const clock = { ...systemClock, now: () => systemClock.now() + 3_600_000 }
     const result = await disk.snapshot({ door: { receive }, clock, statCache })
     assert.deepEqual(namesOf(result.problems), ['log'])
     assert.match(result.problems[0]?.reason ?? '', /changed while it was read/)
     assert.deepEqual(await disk.list(result.root), ['log', 'zebra'])
-    assert.match((await disk.read(result.root, 'log')).toString(), /^(old )+[new]*$/)
+    // A file that is cut in the middle of a read may end with zeros of its last page.
+    assert.match((await disk.read(result.root, 'log')).toString(), /^(old )+[new\0]*$/)
     assert.equal((await disk.read(result.root, 'zebra')).toString(), 'calm')
     assert.deepEqual(cached, ['zebra'])
   })
@@ -126,7 +128,7 @@ for (const [what, failure, reason] of [
     /permission denied/,
   ],
   ['a folder on a bad sector', { path: 'd', code: 'EIO', on: 'readdirSync' }, /EIO/],
-  ['a file with a bad sector', { path: 'b', code: 'EIO', on: 'second readSync' }, /EIO/],
+  ['a small file on a bad sector', { path: 'a', code: 'EIO', on: 'readSync' }, /EIO/],
 ] as const satisfies readonly (readonly [string, Failure, RegExp])[]) {
   test(`${what} is named, and the rest is kept`, async () => {
     using disk = openSnapshotDisk()

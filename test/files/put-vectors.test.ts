@@ -18,7 +18,8 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 
 import { systemClock } from '../../src/base/clock.ts'
-import type { Door } from '../../src/blob/receive.ts'
+import type { Door, HashedBytes } from '../../src/blob/receive.ts'
+import { refOf } from '../../src/blob/ref.ts'
 import { snapshotTree } from '../../src/files/snapshot.ts'
 import type { NodeFields } from '../../src/schema/schema-blob.ts'
 import { parseTime } from '../../src/schema/time.ts'
@@ -111,7 +112,9 @@ async function checkPut(
  */
 function recordedDoor(blobs: BlobMap, statOf?: (name: string) => Stat): Door {
   return {
-    async receive(bytes) {
+    async receive(offered) {
+      const bytes = offered instanceof Uint8Array ? offered : offered.bytes
+      if (bytes !== offered) assert.equal(refOf(bytes), (offered as HashedBytes).ref)
       const node = nodeOf(bytes)
       const isNamed = node?.name !== undefined && statOf !== undefined
       const kept = isNamed ? writeSchema({ ...node, ...recordedOf(node, statOf) }) : bytes

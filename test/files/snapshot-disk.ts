@@ -9,11 +9,8 @@ import { type Door, openDoor } from '../../src/blob/receive.ts'
 import type { BlobRef } from '../../src/blob/ref.ts'
 import { displayName } from '../../src/files/display-name.ts'
 import { listTree, resolvePath } from '../../src/files/list.ts'
-import {
-  type SnapshotOptions,
-  type SnapshotResult,
-  snapshotTree,
-} from '../../src/files/snapshot.ts'
+import type { SnapshotOptions } from '../../src/files/snapshot-run.ts'
+import { type SnapshotResult, snapshotTree } from '../../src/files/snapshot.ts'
 import { classifyBlob } from '../../src/schema/classify.ts'
 import type { FetchBlob } from '../../src/schema/fetch.ts'
 import { readFileContent } from '../../src/schema/file-reader.ts'

@@ -26,11 +26,11 @@ export function watchDisk(folder: string): WatchedDisk {
   return { opened, listed, ...hooked(hooks) }
 }
 
-/** How a path fails: when it is opened or listed, or when more than its beginning is read. */
+/** How a path fails: when it is opened, listed, or read on the main thread. */
 export interface Failure {
   readonly path: string
   readonly code: 'EACCES' | 'EIO'
-  readonly on: 'openSync' | 'readdirSync' | 'second readSync'
+  readonly on: 'openSync' | 'readdirSync' | 'readSync'
 }
 
 /** Makes one path fail as bad disks and missing rights do, which no test can count on having. */
@@ -38,17 +38,14 @@ export function failDisk({ path, code, on }: Failure): Disposable {
   const fail = (): never => {
     throw Object.assign(new Error(`${code}: the test says so`), { code, syscall: on, path })
   }
-  if (on !== 'second readSync') {
+  if (on !== 'readSync') {
     return hooked([beforeCalls(fs, [on], called => String(called) === path && fail())])
   }
   const { ino } = fs.lstatSync(path)
-  let reads = 0
-  const count = (file: unknown): void => {
-    if (fs.fstatSync(Number(file)).ino !== ino) return
-    reads += 1
-    if (reads > 1) fail()
+  const failInside = (file: unknown): void => {
+    if (fs.fstatSync(Number(file)).ino === ino) fail()
   }
-  return hooked([beforeCalls(fs, ['readSync'], count)])
+  return hooked([beforeCalls(fs, ['readSync'], failInside)])
 }
 
 type Callable = (...args: unknown[]) => unknown

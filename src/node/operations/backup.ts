@@ -2,12 +2,13 @@ import { basename } from 'node:path'
 
 import { PeerkeepError } from '../../base/errors.ts'
 import type { JsonObject } from '../../base/json.ts'
-import type { Door } from '../../blob/receive.ts'
-import { type BlobRef, refOf } from '../../blob/ref.ts'
+import { type Door, openDoor } from '../../blob/receive.ts'
+import type { BlobRef } from '../../blob/ref.ts'
 import { displayName } from '../../files/display-name.ts'
 import { openExcludes } from '../../files/exclude.ts'
 import type { Problem } from '../../files/problem.ts'
-import { type SnapshotOptions, type SnapshotResult, snapshotTree } from '../../files/snapshot.ts'
+import type { SnapshotOptions } from '../../files/snapshot-run.ts'
+import { type SnapshotResult, snapshotTree } from '../../files/snapshot.ts'
 import {
   BACKUP_ATTRIBUTE,
   BACKUP_DEVICE_ATTRIBUTE,
@@ -99,13 +100,8 @@ async function snapshotOptions(node: Node, args: JsonObject, plan: Plan): Promis
 
 /** A door that keeps nothing, and says what would have been new. */
 function countingDoor({ store }: Node): Door {
-  return {
-    async receive(bytes) {
-      const ref = refOf(bytes)
-      const [size] = await store.stat([ref])
-      return { ref, size: bytes.length, isNew: size === undefined }
-    },
-  }
+  const add: Node['store']['add'] = async ({ ref }) => (await store.stat([ref]))[0] === undefined
+  return openDoor({ add }, () => undefined)
 }
 
 interface Outcome {

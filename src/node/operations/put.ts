@@ -1,5 +1,6 @@
 import type { BlobRef } from '../../blob/ref.ts'
-import { type SnapshotOptions, snapshotTree } from '../../files/snapshot.ts'
+import type { SnapshotOptions } from '../../files/snapshot-run.ts'
+import { snapshotTree } from '../../files/snapshot.ts'
 import type { FileFacts, Nanoseconds } from '../../schema/schema-blob.ts'
 import { CONTENT_ATTRIBUTE } from '../../schema/well-known.ts'
 import { parseSchema } from '../../schema/parse-schema.ts'
