@@ -15,7 +15,7 @@ import { test } from 'node:test'
 import { systemClock } from '../../src/base/clock.ts'
 import { displayName } from '../../src/files/display-name.ts'
 import { openSnapshotDisk, type SnapshotDisk } from './snapshot-disk.ts'
-import { failDisk, type Failure } from './watched-disk.ts'
+import { failDisk, type Failure, forbidReading } from './watched-disk.ts'
 
 /** Larger than what is read at once, so that something happens between its first and its last byte. */
 const LARGE_BYTES = 9 * 1024 * 1024
@@ -150,6 +150,20 @@ for (const [what, failure, reason] of [
     }
   })
 }
+
+test('a large file that fails while it is read is named, and the others are whole', async () => {
+  using disk = openSnapshotDisk()
+  const names = ['a', 'b', 'c', 'd', 'e']
+  for (const name of names) writeFileSync(disk.at(name), Buffer.alloc(LARGE_BYTES, name))
+  using _forbidden = forbidReading(disk.at('b'))
+  const { root, problems } = await disk.snapshot()
+  assert.deepEqual(namesOf(problems), ['b'])
+  assert.match(problems[0]?.reason ?? '', /EBADF/)
+  assert.deepEqual(await disk.list(root), ['a', 'c', 'd', 'e'])
+  for (const name of ['a', 'c', 'd', 'e']) {
+    assert.ok(Buffer.alloc(LARGE_BYTES, name).equals(await disk.read(root, name)), name)
+  }
+})
 
 for (const code of ['EACCES', 'EIO'] as const) {
   test(`a source that fails with ${code} as a whole is an error, not an empty snapshot`, async () => {

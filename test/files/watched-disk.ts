@@ -48,6 +48,15 @@ export function failDisk({ path, code, on }: Failure): Disposable {
   return hooked([beforeCalls(fs, ['readSync'], failInside)])
 }
 
+/** Has reading of one path fail wherever it is read, on other threads too: what is opened is for writing only. */
+export function forbidReading(path: string): Disposable {
+  const open = fs.openSync
+  const { mock: context } = mock.method(fs, 'openSync', (...args: Parameters<typeof open>) =>
+    open(args[0], String(args[0]) === path ? fs.constants.O_WRONLY : args[1], args[2]),
+  )
+  return hooked([() => context.restore()])
+}
+
 type Callable = (...args: unknown[]) => unknown
 
 /** Has `act` called with the first argument before each call; the answer ends that. */
