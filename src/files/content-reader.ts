@@ -47,7 +47,12 @@ export function openContentReader(): ContentReader {
       if (!('failure' in told)) next?.resolve(told)
       else next?.reject(Object.assign(new Error(told.failure.message), { code: told.failure.code }))
     })
-    started.on('error', rejectAll)
+    started.on('error', error => {
+      // What is asked next gets a new thread.
+      worker = undefined
+      blocks.clear()
+      rejectAll(error)
+    })
     return started
   }
 

@@ -32,6 +32,8 @@ async function* diffNodes(walk: Walk, a: FoundNode, b: FoundNode): AsyncGenerato
   const { path } = walk
   if (a.node.type !== b.node.type) {
     yield { change: 'T', path }
+    yield* below(walk, a, '-')
+    yield* below(walk, b, '+')
     return
   }
   if (a.node.type === 'directory' && b.node.type === 'directory') {
@@ -68,12 +70,16 @@ async function entriesOf(fetch: FetchBlob, folder: Folder): Promise<Map<string, 
 }
 
 /** Something that is on one side only, and everything below it. */
-async function* whole(
+async function* whole(walk: Walk, found: FoundNode, change: '+' | '-'): AsyncGenerator<Difference> {
+  yield { change, path: walk.path }
+  yield* below(walk, found, change)
+}
+
+async function* below(
   walk: Walk,
   { ref, node }: FoundNode,
   change: '+' | '-',
 ): AsyncGenerator<Difference> {
-  yield { change, path: walk.path }
   if (node.type !== 'directory') return
   for await (const entry of listTree(walk.fetch, ref, { recursive: true })) {
     yield { change, path: joinPath(walk.path, entry.path) }

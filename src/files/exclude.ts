@@ -5,6 +5,7 @@ import ignore from 'ignore'
 
 import { PeerkeepError } from '../base/errors.ts'
 import { displayName } from './display-name.ts'
+import { MATCHED_PATHS_MAX } from './limits.ts'
 import { joinPath } from './path-bytes.ts'
 
 /** True for what a backup leaves out; the path is below the source. */
@@ -24,11 +25,15 @@ export interface ExcludeOptions {
 export async function openExcludes(options: ExcludeOptions): Promise<Exclude | undefined> {
   const patterns = [...options.patterns, ...(await readPatterns(options.patternFile))]
   if (patterns.length === 0 && !options.caches) return undefined
-  const matcher = ignore({ ignorecase: false }).add(patterns)
+  const newMatcher = (): ReturnType<typeof ignore> => ignore({ ignorecase: false }).add(patterns)
+  let matcher = newMatcher()
+  let asked = 0
   const source = Buffer.from(options.source)
   const hasTag = rememberLast()
   return (path, isDirectory) => {
     const text = displayName(path)
+    // It remembers every path that it is asked for.
+    if (++asked % MATCHED_PATHS_MAX === 0) matcher = newMatcher()
     if (patterns.length > 0 && matcher.ignores(isDirectory ? `${text}/` : text)) return true
     return options.caches && isInCache(hasTag, source, path)
   }

@@ -2,7 +2,7 @@
 export const INTAKE_BYTES_MAX = 32 * 1024 * 1024
 
 /** What the smallest blob takes of that: its promise and its rows, so that tiny blobs are bounded too. */
-export const INTAKE_BLOB_BYTES_MIN = 4096
+export const INTAKE_BLOB_BYTES_MIN = 32768
 
 /** Bytes read from a large file at once: several chunks, for a disk's full speed. */
 export const READ_BLOCK_BYTES = 4 * 1024 * 1024
@@ -13,11 +13,17 @@ export const BLOCKS_AHEAD = 2
 /** Large files read beside each other: so the thread has the next one to read while the last ends. */
 export const LARGE_FILES_AT_ONCE = 3
 
+/** Large files that the walk runs ahead of: their paths, while the small ones between them are stored. */
+export const LARGE_FILES_QUEUED_MAX = 1000
+
 /** Bytes of a file kept for whoever looks at its content: enough for the EXIF of any camera. */
 export const HEAD_BYTES = 256 * 1024
 
 /** Work without a break, in milliseconds: the node serves others meanwhile. */
 export const BUSY_MS_MAX = 20
+
+/** Paths held against the exclude patterns before the matcher, which remembers them all, is made anew. */
+export const MATCHED_PATHS_MAX = 10_000
 
 /** Inodes with several names that are remembered; the names beyond are stored as files of their own. */
 export const HARD_LINKS_MAX = 1_000_000

@@ -34,8 +34,14 @@ export function nodeFieldsOf(
     owner: owners.users.get(ownerId),
     group: owners.groups.get(groupId),
     mtime: stat.mtimeNs,
-    ctime: mode === 'put' ? stat.ctimeNs : undefined,
+    ctime: mode === 'put' ? putCtime(stat) : undefined,
   }
+}
+
+/** As Perkeep on Linux: not where it says no more than the mtime, nor one within the first second of 1970. */
+function putCtime({ ctimeNs, mtimeNs }: BigIntStats): bigint | undefined {
+  const isTold = ctimeNs !== mtimeNs && ctimeNs / 1_000_000_000n !== 0n
+  return isTold ? ctimeNs : undefined
 }
 
 /** All that tells whether a file is still the one that was stored. */

@@ -15,6 +15,8 @@ export function reasonOf(error: unknown): string {
   switch (code) {
     case 'ENOENT':
       return 'it vanished while it was read'
+    case 'ELOOP':
+      return 'it is no longer a file'
     case 'EACCES':
     case 'EPERM':
       return 'permission denied'

@@ -1,11 +1,13 @@
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
-import { basename, resolve } from 'node:path'
+import { resolve } from 'node:path'
 
 import { type Budget, openBudget } from '../base/budget.ts'
 import { PeerkeepError } from '../base/errors.ts'
 import type { BlobRef } from '../blob/ref.ts'
+import { TREE_DEPTH_MAX } from '../schema/limits.ts'
 import { writeStaticSet } from '../schema/static-set.ts'
-import { LARGE_FILES_AT_ONCE } from './limits.ts'
+import { displayName } from './display-name.ts'
+import { LARGE_FILES_AT_ONCE, LARGE_FILES_QUEUED_MAX } from './limits.ts'
 import { joinPath } from './path-bytes.ts'
 import { type Problem, reasonOf } from './problem.ts'
 import {
@@ -35,10 +37,16 @@ export async function snapshotTree(options: SnapshotOptions): Promise<SnapshotRe
   const top = openTop(options.source)
   const run = openSnapshotRun(options)
   const reading = new Set<Promise<unknown>>()
-  const walk = { run, top, reading, largeFiles: openBudget(LARGE_FILES_AT_ONCE) }
+  const walk = {
+    run,
+    top,
+    reading,
+    largeFiles: openBudget(LARGE_FILES_AT_ONCE),
+    queuedFiles: openBudget(LARGE_FILES_QUEUED_MAX),
+  }
   try {
     const [cached] = await lookUp(run.options, [top])
-    const finish = await storeEntry(walk, top, cached)
+    const finish = await storeTop(walk, cached)
     if (finish === undefined) throw new PeerkeepError('IO', 'a device node cannot be stored')
     const root = await finish()
     return { ...run.progress(), root, problems: run.problems, moreProblems: run.moreProblems() }
@@ -51,10 +59,22 @@ export async function snapshotTree(options: SnapshotOptions): Promise<SnapshotRe
 interface Walk {
   readonly run: SnapshotRun
   readonly top: Entry
-  /** Large files that are being read. */
+  /** Large files that are read, or wait for it. */
   readonly reading: Set<Promise<unknown>>
-  /** How many of them may be. */
+  /** How many of them may be read, */
   readonly largeFiles: Budget
+  /** and how many may wait, while the walk goes on with small ones. */
+  readonly queuedFiles: Budget
+}
+
+/** What fails for anything else is a problem of it; for the source itself nothing would be left. */
+async function storeTop(walk: Walk, cached: CachedFile | undefined): Promise<Finish | undefined> {
+  try {
+    return await storeEntry(walk, walk.top, cached)
+  } catch (error) {
+    walk.run.signal.throwIfAborted()
+    throw sourceError(walk.top.full, error)
+  }
 }
 
 async function storeEntry(
@@ -78,8 +98,12 @@ async function storeEntry(
   return () => run.keep({ type: stat.isFIFO() ? 'fifo' : 'socket', ...run.fieldsOf(entry) })
 }
 
-async function storeDirectory(walk: Walk, directory: Entry): Promise<Finish> {
+async function storeDirectory(walk: Walk, directory: Entry): Promise<Finish | undefined> {
   const { run, top } = walk
+  if (depthOf(directory) >= TREE_DEPTH_MAX) {
+    run.report(directory.below, `it lies more than ${TREE_DEPTH_MAX} folders deep`)
+    return undefined
+  }
   const finishing: Promise<BlobRef | undefined>[] = []
   run.counts.directories += 1
   const isOther = run.options.oneFileSystem === true && directory.stat.dev !== top.stat.dev
@@ -100,7 +124,13 @@ async function storeDirectory(walk: Walk, directory: Entry): Promise<Finish> {
   }
 }
 
-/** Resolves when the entry was read, or, for a large file, when it may be. */
+/** Folders above an entry, the source included. */
+function depthOf({ below }: Entry): number {
+  if (below.length === 0) return 0
+  return 1 + below.reduce((slashes, byte) => slashes + (byte === 0x2f ? 1 : 0), 0)
+}
+
+/** Resolves when the entry was read, or, for a large file, when it stands in the queue. */
 async function beginEntry(
   walk: Walk,
   entry: Entry,
@@ -110,13 +140,26 @@ async function beginEntry(
     const finish = await tryEntry(walk, entry, cached)
     return { ref: finish ? finish() : Promise.resolve(undefined) }
   }
-  const giveBack = await walk.largeFiles.take(1, walk.run.signal)
-  const read = tryEntry(walk, entry, cached).finally(() => {
-    giveBack()
+  const leaveQueue = await walk.queuedFiles.take(1, walk.run.signal)
+  const read = readInTurn(walk, entry, cached).finally(() => {
+    leaveQueue()
     walk.reading.delete(read)
   })
   walk.reading.add(read)
   return { ref: read.then(async finish => finish?.()) }
+}
+
+async function readInTurn(
+  walk: Walk,
+  entry: Entry,
+  cached: CachedFile | undefined,
+): Promise<Finish | undefined> {
+  const giveBack = await walk.largeFiles.take(1, walk.run.signal)
+  try {
+    return await tryEntry(walk, entry, cached)
+  } finally {
+    giveBack()
+  }
 }
 
 async function tryEntry(
@@ -175,7 +218,11 @@ function openTop(source: string | Buffer): Entry {
   try {
     return { name, full, below: Buffer.alloc(0), stat: lstatSync(full, { bigint: true }) }
   } catch (error) {
-    const message = `${basename(full.toString())} cannot be stored: ${reasonOf(error)}`
-    throw new PeerkeepError('NOT_FOUND', message, { cause: error })
+    throw sourceError(full, error)
   }
+}
+
+function sourceError(full: Buffer, error: unknown): PeerkeepError {
+  const message = `${displayName(full)} cannot be stored: ${reasonOf(error)}`
+  return new PeerkeepError('NOT_FOUND', message, { cause: error })
 }
