@@ -62,7 +62,10 @@ async function assertAtMostTheMiddleIsLost(files: SimFiles, bit: number): Promis
     if (bytes === undefined) lost.push(ref)
     else assert.deepEqual(Buffer.from(bytes), contents[at], `bit ${bit}`)
   }
-  assert.ok(lost.length === 0 || (lost.length === 1 && lost[0] === middle), `bit ${bit}: ${lost.join()}`)
+  assert.ok(
+    lost.length === 0 || (lost.length === 1 && lost[0] === middle),
+    `bit ${bit}: ${lost.join()}`,
+  )
   const { directories, index } = store
   const told = await Array.fromAsync(checkStore({ directories, index, readData: true }))
   assert.ok(told.length > 0, `bit ${bit} is told`)
