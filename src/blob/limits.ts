@@ -52,6 +52,15 @@ export const UNINDEXED_VERIFIED_BYTES = 256 * 1024 * 1024
 /** Records of the active pack that are remembered for its table: those of 512 MiB of files, ten megabytes. */
 export const REMEMBERED_RECORDS_MAX = 50_000
 
+/** Bytes read at once where reads follow each other: some dozen chunks of files. */
+export const READ_AHEAD_BYTES = 1024 * 1024
+
+/** Such stretches kept: for as many readers beside each other, in 16 MiB. */
+export const READ_AHEAD_WINDOWS = 16
+
+/** Bytes between two payloads that follow each other: a header, or a small blob that is passed over. */
+export const READ_AHEAD_GAP_MAX = 4096
+
 /** Headers overwritten with one sync: some hundred kilobytes in memory. */
 export const REMOVALS_PER_BATCH = 2000
 

@@ -21,7 +21,7 @@ export interface PackDirectory {
   /** The file's length; undefined when the pack is missing. */
   length(pack: number): Promise<number | undefined>
   /** Reads `size` bytes from `offset`; fewer when the pack is shorter, undefined when it is missing. */
-  read(pack: number, offset: number, size: number): Promise<Uint8Array | undefined>
+  readonly read: (pack: number, offset: number, size: number) => Promise<Uint8Array | undefined>
   /** Runs `use` with the open file of a pack, undefined when it is missing. */
   withFile<Result>(
     pack: number,

@@ -15,6 +15,9 @@ export async function readBlob(
   let row = await findBlob(state.rows, ref)
   while (row) {
     const { side, pack, offset, size } = row
+    const ahead = await state.readAhead(side)(pack, offset, size)
+    if (ahead?.length === size && matchesRef(ref, ahead)) return ahead
+    // What was read ahead may be older than the pack.
     const bytes = await state.directory(side).read(pack, offset, size)
     if (bytes?.length === size && matchesRef(ref, bytes)) return bytes
     const now = await findBlob(state.rows, ref)

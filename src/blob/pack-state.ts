@@ -17,6 +17,7 @@ import {
   scanBlobRows,
 } from './pack-index.ts'
 import { headerLength } from './pack-format.ts'
+import { openReadAhead, type ReadPack } from './read-ahead.ts'
 import type { BlobRef } from './ref.ts'
 
 /**
@@ -27,6 +28,8 @@ export interface PackState {
   readonly rows: KeyValue
   readonly sides: readonly PackSide[]
   directory(side: PackSide): PackDirectory
+  /** Reads of its packs; what it answers must be held against a hash, and read again when it is wrong. */
+  readAhead(side: PackSide): ReadPack
   packRow(side: PackSide, pack: number): PackRow | undefined
   /** Sets the row of a pack in memory, and answers the operation that keeps it. */
   setPackRow(place: { side: PackSide; pack: number }, row: PackRow): KeyValueOperation
@@ -50,6 +53,9 @@ export async function openPackState(
   directories: readonly { readonly side: PackSide; readonly packs: PackDirectory }[],
 ): Promise<PackState> {
   const packRows = await loadPackRows(rows, directories)
+  const readAheads = new Map(
+    directories.map(({ side, packs }) => [side, openReadAhead(packs.read)] as const),
+  )
   const quarantined = new Set<BlobRef>()
   for await (const { ref } of scanBlobRows(rows, 'q')) quarantined.add(ref)
   let nextNumber = await readNextNumber(rows)
@@ -64,6 +70,11 @@ export async function openPackState(
       const found = directories.find(directory => directory.side === side)
       if (!found) throw new TypeError(`a store without ${side}`)
       return found.packs
+    },
+    readAhead(side) {
+      const found = readAheads.get(side)
+      if (!found) throw new TypeError(`a store without ${side}`)
+      return found
     },
     packRow: (side, pack) => packRows.get(`${side}${pack}`),
     setPackRow(place, row) {

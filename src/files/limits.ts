@@ -42,3 +42,6 @@ export const PREFETCH_BYTES_MAX = 8 * 1024 * 1024
 
 /** Entries of a folder that a restore looks ahead. */
 export const PREFETCH_ENTRIES = 24
+
+/** Files under way in a restore; each may hold eight chunks read ahead, of 1 MiB at most. */
+export const RESTORED_FILES_AT_ONCE = 8
