@@ -39,9 +39,11 @@ export function openExactTimes(): ExactTimes {
     async set(path, time) {
       if (time % NANOSECONDS_PER_SECOND === 0n) return
       const next = formatTime(time)
-      if (next !== date || paths.length >= PATHS_MAX) await flush()
+      // Others call meanwhile: what is flushed is taken at once, and awaited only when this path is noted.
+      const flushed = next !== date || paths.length >= PATHS_MAX ? flush() : undefined
       date = next
       paths.push(quote(path))
+      await flushed
     },
     async finish() {
       await flush()
