@@ -9,7 +9,6 @@ interface Kept {
 }
 
 /** A store that lasts as long as the process: for tests, and for what is only passing through. */
-// oxlint-disable-next-line max-lines-per-function -- one map, and the methods of the contract
 export function openMemoryStore({ classify }: { classify: Classify }): BlobStore & SchemaLog {
   const blobs = new Map<BlobRef, Kept>()
   // In the order taken; a removed blob's place stays empty, so that positions keep their meaning.
@@ -35,26 +34,7 @@ export function openMemoryStore({ classify }: { classify: Classify }): BlobStore
     blobs.delete(ref)
   }
 
-  async function* enumerate(after?: BlobRef): AsyncIterable<SizedRef> {
-    checkOpen()
-    const refs = [...blobs.keys()].filter(ref => after === undefined || ref > after)
-    for (const ref of refs.sort()) {
-      checkOpen()
-      const kept = blobs.get(ref)
-      if (kept !== undefined) yield { ref, size: kept.bytes.length }
-    }
-  }
-
-  async function* readLog(after?: LogPosition): AsyncIterable<LogEntry> {
-    checkOpen()
-    for (let sequence = firstBehind(after, log.length); sequence < log.length; sequence++) {
-      checkOpen()
-      const ref = log[sequence]
-      const bytes = ref === undefined ? undefined : blobs.get(ref)?.bytes
-      if (ref === undefined || bytes === undefined || !matchesRef(ref, bytes)) continue
-      yield { ref, bytes, position: String(sequence) as LogPosition }
-    }
-  }
+  const contents: Contents = { blobs, log, checkOpen }
 
   async function close(): Promise<void> {
     isClosed = true
@@ -69,7 +49,7 @@ export function openMemoryStore({ classify }: { classify: Classify }): BlobStore
       checkOpen()
       return refs.map(ref => blobs.get(ref)?.bytes.length)
     },
-    enumerate,
+    enumerate: after => enumerateBlobs(contents, after),
     async add({ ref, bytes }) {
       checkOpen()
       if (blobs.has(ref)) return false
@@ -84,9 +64,42 @@ export function openMemoryStore({ classify }: { classify: Classify }): BlobStore
       checkOpen()
       for (const ref of refs) drop(ref)
     },
-    readLog,
+    readLog: after => readBlobLog(contents, after),
     close,
     [Symbol.asyncDispose]: close,
+  }
+}
+
+interface Contents {
+  readonly blobs: ReadonlyMap<BlobRef, Kept>
+  readonly log: readonly (BlobRef | undefined)[]
+  readonly checkOpen: () => void
+}
+
+async function* enumerateBlobs(
+  { blobs, checkOpen }: Contents,
+  after?: BlobRef,
+): AsyncIterable<SizedRef> {
+  checkOpen()
+  const refs = [...blobs.keys()].filter(ref => after === undefined || ref > after)
+  for (const ref of refs.sort()) {
+    checkOpen()
+    const kept = blobs.get(ref)
+    if (kept !== undefined) yield { ref, size: kept.bytes.length }
+  }
+}
+
+async function* readBlobLog(
+  { blobs, log, checkOpen }: Contents,
+  after?: LogPosition,
+): AsyncIterable<LogEntry> {
+  checkOpen()
+  for (let sequence = firstBehind(after, log.length); sequence < log.length; sequence++) {
+    checkOpen()
+    const ref = log[sequence]
+    const bytes = ref === undefined ? undefined : blobs.get(ref)?.bytes
+    if (ref === undefined || bytes === undefined || !matchesRef(ref, bytes)) continue
+    yield { ref, bytes, position: String(sequence) as LogPosition }
   }
 }
 

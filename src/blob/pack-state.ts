@@ -53,9 +53,6 @@ export async function openPackState(
   directories: readonly { readonly side: PackSide; readonly packs: PackDirectory }[],
 ): Promise<PackState> {
   const packRows = await loadPackRows(rows, directories)
-  const readAheads = new Map(
-    directories.map(({ side, packs }) => [side, openReadAhead(packs.read)] as const),
-  )
   const quarantined = new Set<BlobRef>()
   for await (const { ref } of scanBlobRows(rows, 'q')) quarantined.add(ref)
   let nextNumber = await readNextNumber(rows)
@@ -71,11 +68,7 @@ export async function openPackState(
       if (!found) throw new TypeError(`a store without ${side}`)
       return found.packs
     },
-    readAhead(side) {
-      const found = readAheads.get(side)
-      if (!found) throw new TypeError(`a store without ${side}`)
-      return found
-    },
+    readAhead: readAheads(directories),
     packRow: (side, pack) => packRows.get(`${side}${pack}`),
     setPackRow(place, row) {
       packRows.set(`${place.side}${place.pack}`, row)
@@ -124,6 +117,17 @@ export async function openPackState(
     },
   }
   return state
+}
+
+function readAheads(
+  directories: readonly { readonly side: PackSide; readonly packs: PackDirectory }[],
+): PackState['readAhead'] {
+  const bySide = new Map(directories.map(({ side, packs }) => [side, openReadAhead(packs.read)]))
+  return side => {
+    const found = bySide.get(side)
+    if (!found) throw new TypeError(`a store without ${side}`)
+    return found
+  }
 }
 
 async function loadPackRows(

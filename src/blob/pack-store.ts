@@ -6,7 +6,8 @@ import type { Random } from '../base/random.ts'
 import type { CheckedIndex } from './check-source.ts'
 import { openCommitQueue } from './commit-queue.ts'
 import { commitBlobs } from './pack-commit.ts'
-import { openPackDirectory, type PackDirectory, listPacks } from './pack-directory.ts'
+import { openPackDirectory, type PackDirectory } from './pack-directory.ts'
+import { listPacks } from './pack-files.ts'
 import {
   type BlobRow,
   countPacks,

@@ -1,6 +1,7 @@
 import type { FileLayer } from '../base/files.ts'
 import type { KeyValue } from '../base/key-value.ts'
-import { packFileName, type PackDirectory } from './pack-directory.ts'
+import type { PackDirectory } from './pack-directory.ts'
+import { packFileName } from './pack-files.ts'
 import { headerLength } from './pack-format.ts'
 import type { FullPack } from './pack-memory.ts'
 import { findBlob, findBlobs, type PackSide } from './pack-index.ts'
