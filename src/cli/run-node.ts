@@ -42,7 +42,7 @@ export async function runNode(paths: HomePaths, options: RunOptions): Promise<Ru
       paths,
       system,
       purpose: 'up',
-      connect: (opened, keys) => connectNode(opened, keys, listen),
+      connect: (opened, keys) => connectNode(opened, keys, { ...config, listen }),
     }),
   )
   const status = statusRoutes(() => statusOf(node))

@@ -11,6 +11,8 @@ export interface Config {
   readonly http: string
   /** Addresses for other devices, as multiaddrs. */
   readonly listen: readonly string[]
+  /** Nodes through which devices find each other: multiaddrs that end in the node's PeerId. */
+  readonly bootstrap: readonly string[]
   /** Directory of the blobs; undefined for `blobs/` in the home. */
   readonly store: string | undefined
 }
@@ -19,6 +21,7 @@ export const defaultConfig: Config = {
   name: undefined,
   http: '127.0.0.1:3179',
   listen: ['/ip4/0.0.0.0/tcp/3180'],
+  bootstrap: [],
   store: undefined,
 }
 
@@ -27,6 +30,7 @@ const readers: { readonly [Key in keyof Config]: (value: unknown, key: string) =
   name: readText,
   http: readHostPort,
   listen: readMultiaddrs,
+  bootstrap: readNodes,
   store: readAbsolutePath,
 }
 
@@ -88,6 +92,22 @@ function readHostPort(value: unknown, key: string): string {
   const port = typeof value === 'string' ? /^\S+:(\d{1,5})$/.exec(value)?.[1] : undefined
   if (port !== undefined && Number(port) <= 65_535) return value as string
   throw new PeerkeepError('BAD_CONFIG', `${key} must be HOST:PORT, such as 127.0.0.1:3179`)
+}
+
+/** An empty text is no node at all. */
+function readNodes(value: unknown, key: string): readonly string[] {
+  const list =
+    typeof value === 'string' ? value.split(',').flatMap(item => item.trim() || []) : value
+  const isNode = (item: unknown): boolean =>
+    typeof item === 'string' &&
+    /^\/(ip4|ip6|dns|dns4|dns6)\/[^/\s]+\/tcp\/\d{1,5}\/p2p\/[1-9A-HJ-NP-Za-km-z]{40,64}$/.test(
+      item,
+    )
+  if (Array.isArray(list) && list.every(isNode)) return list as string[]
+  throw new PeerkeepError(
+    'BAD_CONFIG',
+    `${key} must be addresses of bootstrap nodes, as 'npm run bootstrap' prints them: /ip4/192.0.2.1/tcp/3181/p2p/12D3Koo…`,
+  )
 }
 
 function readMultiaddrs(value: unknown, key: string): readonly string[] {

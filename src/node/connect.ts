@@ -10,6 +10,7 @@ import { splitSigned, verifySigned } from '../schema/signed-blob.ts'
 import type { KeyId, Signer } from '../schema/signer.ts'
 import { devicePermanodeKey } from '../schema/well-known.ts'
 import { ownerSeed, readWords } from '../schema/words.ts'
+import type { Config } from './config.ts'
 import { holdsSnapshot } from './holding.ts'
 import type { HomeKeys } from './keys.ts'
 import type { Invitation, Network, PeerState } from './network.ts'
@@ -22,12 +23,13 @@ import { refOf } from '../blob/ref.ts'
 export async function connectNode(
   node: Node,
   keys: HomeKeys,
-  listen: readonly string[],
+  { listen, bootstrap }: Pick<Config, 'listen' | 'bootstrap'>,
 ): Promise<Network> {
   const { clock, random, log } = node.system
   const host = await openPeerHost({
     seed: keys.deviceSeed,
     listen,
+    bootstrap,
     source: replicaSource(node),
     membership: membershipOf(node),
     clock,

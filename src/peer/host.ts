@@ -11,6 +11,7 @@ import type { Hello } from './messages.ts'
 import type { JoinRequest } from './pairing.ts'
 import { keyIdOfPeer } from './peer-id.ts'
 import { openRedial } from './redial.ts'
+import { openRendezvous } from './rendezvous.ts'
 import { openSession, type Session } from './session.ts'
 import type { Membership, ReplicaSource } from './source.ts'
 
@@ -31,6 +32,8 @@ export interface PeerHost extends AsyncDisposable {
 export interface PeerHostOptions {
   readonly seed: Uint8Array
   readonly listen: readonly string[]
+  /** Multiaddrs of bootstrap nodes, through which devices find each other. */
+  readonly bootstrap?: readonly string[]
   readonly source: ReplicaSource
   readonly membership: Membership
   readonly clock: Clock
@@ -40,7 +43,7 @@ export interface PeerHostOptions {
 
 // oxlint-disable-next-line max-lines-per-function -- one state, and the steps that share it
 export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> {
-  const { membership, clock, log, source } = options
+  const { membership, clock, log, source, bootstrap = [] } = options
   const invitations = openInvitations(membership.self, options)
   const sessions = new Map<KeyId, Session>()
   const listeners = new Set<() => void>()
@@ -48,6 +51,7 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
   const line = await openLine({
     seed: options.seed,
     listen: options.listen,
+    bootstrap,
     admits: key => membership.isMember(key) || invitations.admitsStranger(key),
   })
   const tellChange = (): void => listeners.forEach(listener => listener())
@@ -108,7 +112,9 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
     }
   }
   line.addEventListener('connection:open', event => void onConnection(event.detail))
-  const redial = openRedial({ line, membership, clock, isConnected: key => sessions.has(key) })
+  const rendezvous = openRendezvous({ line, nodes: bootstrap, clock })
+  const isConnected = (key: KeyId): boolean => sessions.has(key)
+  const redial = openRedial({ line, membership, clock, isConnected, rendezvous })
   const stopWatching = membership.onChange(() => {
     for (const [keyId, session] of sessions) if (!membership.isMember(keyId)) session.close()
     redial.look()
@@ -117,6 +123,7 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
   const close = async (): Promise<void> => {
     stopWatching()
     redial.stop()
+    rendezvous.stop()
     for (const session of sessions.values()) session.close()
     await line.stop()
     await Promise.all([...sessions.values()].map(session => session.ended))

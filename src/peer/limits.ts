@@ -45,6 +45,18 @@ export const STRANGER_MS = 30_000
 export const TICKET_MS = 600_000
 export const WRONG_SECRETS_MAX = 3
 
+/** From one look whether the bootstrap nodes are still connected to the next. */
+export const RENDEZVOUS_CALL_MS = 60_000
+
+/** Milliseconds that a device is looked for in the DHT. */
+export const FIND_PEER_MS = 10_000
+
+/** Addresses of one device that are tried: what the DHT answers is anybody's word. */
+export const FOUND_ADDRESSES_MAX = 16
+
+/** Devices connected to one bootstrap node. */
+export const BOOTSTRAP_CONNECTIONS_MAX = 1000
+
 /** Waits between attempts to reach a device: they double from the first to the last. */
 export const REDIAL_MIN_MS = 1000
 export const REDIAL_MAX_MS = 60_000

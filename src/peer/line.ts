@@ -6,6 +6,7 @@ import { createLibp2p, type Libp2p } from 'libp2p'
 
 import { PeerkeepError } from '../base/errors.ts'
 import type { KeyId } from '../schema/signer.ts'
+import { dhtServices } from './dht.ts'
 import { STREAM_WINDOW_MAX } from './limits.ts'
 import { keyIdOfPeer, libp2pKey } from './peer-id.ts'
 
@@ -20,19 +21,27 @@ export interface LineOptions {
   readonly listen: readonly string[]
   /** Whether a device that has proved this key may be connected. */
   readonly admits: (key: KeyId) => boolean
+  /** Multiaddrs of bootstrap nodes: these are called, and asked in the DHT, whoever else is admitted. */
+  readonly bootstrap?: readonly string[]
 }
 
 /** libp2p over TCP with noise and yamux, connected to nobody but whom `admits` lets in. */
-export async function openLine({ seed, listen, admits }: LineOptions): Promise<Libp2p> {
+export async function openLine({
+  seed,
+  listen,
+  admits,
+  bootstrap = [],
+}: LineOptions): Promise<Libp2p> {
+  const nodes = new Set(bootstrap.map(address => address.slice(address.lastIndexOf('/') + 1)))
   const isRefused = (peer: PeerId): boolean => {
     const key = keyIdOfPeer(peer)
     return key === undefined || !admits(key)
   }
   const connectionGater: ConnectionGater = {
-    denyDialPeer: isRefused,
+    denyDialPeer: peer => !nodes.has(peer.toString()) && isRefused(peer),
     denyDialMultiaddr: () => false,
     denyInboundEncryptedConnection: isRefused,
-    denyOutboundEncryptedConnection: isRefused,
+    denyOutboundEncryptedConnection: peer => !nodes.has(peer.toString()) && isRefused(peer),
   }
   try {
     return await createLibp2p({
@@ -42,6 +51,7 @@ export async function openLine({ seed, listen, admits }: LineOptions): Promise<L
       connectionEncrypters: [noise()],
       streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_MAX } })],
       connectionGater,
+      services: bootstrap.length > 0 ? dhtServices('asks') : {},
       // Devices behind one router share an address, and meet all at once when it restarts.
       connectionManager: { inboundConnectionThreshold: 50, maxIncomingPendingConnections: 50 },
     })

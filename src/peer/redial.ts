@@ -3,8 +3,9 @@ import type { Libp2p } from 'libp2p'
 
 import type { Clock } from '../base/clock.ts'
 import type { KeyId } from '../schema/signer.ts'
-import { REDIAL_MAX_MS, REDIAL_MIN_MS } from './limits.ts'
+import { FIND_PEER_MS, REDIAL_MAX_MS, REDIAL_MIN_MS } from './limits.ts'
 import { peerIdOfKey } from './peer-id.ts'
+import type { Rendezvous } from './rendezvous.ts'
 import type { Membership } from './source.ts'
 
 /** Calls the owner's devices that are not connected, again and again, ever less often. */
@@ -19,9 +20,11 @@ interface RedialParts {
   readonly membership: Membership
   readonly clock: Clock
   readonly isConnected: (key: KeyId) => boolean
+  readonly rendezvous: Rendezvous
 }
 
-export function openRedial({ line, membership, clock, isConnected }: RedialParts): Redial {
+export function openRedial(parts: RedialParts): Redial {
+  const { membership, clock, isConnected } = parts
   const stopping = new AbortController()
   let stopTimer: (() => void) | undefined
   let wait = REDIAL_MIN_MS
@@ -30,7 +33,7 @@ export function openRedial({ line, membership, clock, isConnected }: RedialParts
   async function callAll(): Promise<void> {
     for (const key of membership.members()) {
       if (isConnected(key) || stopping.signal.aborted) continue
-      await callDevice(line, key, await membership.addresses(key), stopping.signal)
+      await findAndCall(parts, key, stopping.signal)
     }
   }
 
@@ -63,18 +66,39 @@ export function openRedial({ line, membership, clock, isConnected }: RedialParts
   }
 }
 
-// oxlint-disable-next-line max-params -- one call
+/** First where the device was last, then where the bootstrap nodes have seen it. */
+async function findAndCall(
+  { line, membership, rendezvous, clock }: RedialParts,
+  key: KeyId,
+  signal: AbortSignal,
+): Promise<void> {
+  const remembered = await membership.addresses(key)
+  if (await callDevice(line, key, { addresses: remembered, signal })) return
+  const giveUp = new AbortController()
+  const stopTimer = clock.after(FIND_PEER_MS, () => giveUp.abort())
+  try {
+    const either = AbortSignal.any([signal, giveUp.signal])
+    const found = await rendezvous.find(key, either)
+    const addresses = found.filter(address => !remembered.includes(address))
+    await callDevice(line, key, { addresses, signal })
+  } finally {
+    stopTimer()
+  }
+}
+
+/** Whether the device answered. Whom nobody answers is called again later; that is no news. */
 async function callDevice(
   line: Libp2p,
   key: KeyId,
-  addresses: readonly string[],
-  signal: AbortSignal,
-): Promise<void> {
-  if (addresses.length === 0) return
+  { addresses, signal }: { readonly addresses: readonly string[]; readonly signal: AbortSignal },
+): Promise<boolean> {
+  if (addresses.length === 0) return false
   const peer = peerIdOfKey(key)
   const targets = addresses.map(address => multiaddr(withPeer(address, peer.toString())))
-  // Whom nobody answers is called again later; that is no news.
-  await line.dial(targets, { signal }).catch(() => undefined)
+  return line.dial(targets, { signal }).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** An address that ends in the PeerId it must prove. */

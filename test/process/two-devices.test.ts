@@ -1,29 +1,12 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { describeTree, differences } from '../trees/compare-trees.ts'
 import { makeHardTree } from '../trees/hard-tree.ts'
-import { mustRun, run, start, up, workDirectory } from './peerkeep-process.ts'
-
-/** Starts `peerkeep pair --yes` on a running node, and answers the ticket and what it ends with. */
-async function invite(home: string): Promise<{ ticket: string; ended: Promise<number | null> }> {
-  const child = start(home, ['pair', '--yes'])
-  const ended = once(child, 'close').then(([code]) => code as number | null)
-  let text = ''
-  child.stdout?.setEncoding('utf8')
-  const ticket = await new Promise<string>((resolve, reject) => {
-    child.stdout?.on('data', (chunk: string) => {
-      text += chunk
-      const found = /^peerkeep1\S+$/m.exec(text)?.[0]
-      if (found !== undefined && text.includes('\n')) resolve(found)
-    })
-    child.once('close', code => reject(new Error(`pair ended with ${code}: ${text}`)))
-  })
-  return { ticket, ended }
-}
+import { invite } from './invite.ts'
+import { mustRun, run, up, workDirectory } from './peerkeep-process.ts'
 
 test('a backup reaches a second device, and comes back from it when the first is destroyed', async () => {
   await using work = await workDirectory()

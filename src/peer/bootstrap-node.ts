@@ -1,0 +1,49 @@
+import { noise } from '@chainsafe/libp2p-noise'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { createLibp2p } from 'libp2p'
+
+import { PeerkeepError } from '../base/errors.ts'
+import { dhtServices } from './dht.ts'
+import { BOOTSTRAP_CONNECTIONS_MAX } from './limits.ts'
+import { libp2pKey } from './peer-id.ts'
+
+/** A node that anyone may connect to, and that tells them how to reach whoever else is connected. Keeps no data. */
+export interface BootstrapNode extends AsyncDisposable {
+  /** Multiaddrs with its PeerId: what devices are configured with. */
+  addresses(): string[]
+  connections(): number
+  close(): Promise<void>
+}
+
+export interface BootstrapNodeOptions {
+  /** 32 bytes; its PeerId follows from them. */
+  readonly seed: Uint8Array
+  readonly listen: readonly string[]
+  /** Addresses to be known by instead, where others see different ones than this machine does. */
+  readonly announce?: readonly string[]
+}
+
+export async function openBootstrapNode(options: BootstrapNodeOptions): Promise<BootstrapNode> {
+  const { seed, listen, announce = [] } = options
+  const line = await createLibp2p({
+    privateKey: await libp2pKey(seed),
+    addresses: { listen: [...listen], announce: [...announce] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    connectionManager: { maxConnections: BOOTSTRAP_CONNECTIONS_MAX },
+    services: dhtServices('answers'),
+  }).catch((error: unknown) => {
+    throw new PeerkeepError('IO', `cannot listen on ${listen.join(', ')}: ${String(error)}`, {
+      cause: error,
+    })
+  })
+  const close = async (): Promise<void> => line.stop()
+  return {
+    addresses: () => line.getMultiaddrs().map(String),
+    connections: () => line.getConnections().length,
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
