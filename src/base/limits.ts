@@ -11,7 +11,7 @@ export const VALUE_BYTES_MAX = 16 * MiB
 export const LEVEL_CACHE_BYTES = 32 * MiB
 
 /** Level's write buffer, of which two may be in memory: fewer, larger tables on bulk loads. */
-export const LEVEL_WRITE_BUFFER_BYTES = 16 * MiB
+export const LEVEL_WRITE_BUFFER_BYTES = 8 * MiB
 
 /** Rows that a scan of Level fetches at once: the trip to its thread costs as much as a few hundred. */
 export const LEVEL_SCAN_ROWS = 1000
