@@ -11,6 +11,7 @@ import type { BlobRef } from './ref.ts'
  *     x<side><pack> <payload offset>  <ref> <size>, of a removed blob whose header is still to be overwritten
  *     n                 next dense number
  *     i                 random identity of this index, part of log positions
+ *     l                 how often blobs were removed or set aside since it was made
  */
 
 /** The complete diskpacked directories of a store: new schema and data, and a Perkeep store read in place. */
@@ -126,6 +127,14 @@ export async function readIdentity(rows: KeyValue, random: Random): Promise<stri
   const identity = Buffer.from(random.bytes(8)).toString('hex')
   await rows.batch([{ type: 'put', key: 'i', value: identity }])
   return identity
+}
+
+export async function readLosses(rows: KeyValue): Promise<number> {
+  return Number((await rows.get('l')) ?? 0)
+}
+
+export function putLosses(losses: number): KeyValueOperation {
+  return { type: 'put', key: 'l', value: String(losses) }
 }
 
 /** How many packs of a side the index knows: one more than the highest number. */

@@ -87,7 +87,7 @@ async function removeTables(
 }
 
 async function removeRows(state: PackState, records: readonly FoundRecord[]): Promise<void> {
-  const operations: KeyValueOperation[] = []
+  const operations: KeyValueOperation[] = [state.countLoss()]
   for (const { ref, row, isQuarantined } of records) {
     operations.push(putRemoved({ ...row, ref }))
     if (isQuarantined) {

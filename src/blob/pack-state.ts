@@ -9,9 +9,11 @@ import {
   isSamePlace,
   type PackRow,
   type PackSide,
+  putLosses,
   putNextNumber,
   putPackRow,
   quarantineKey,
+  readLosses,
   readNextNumber,
   readPackRow,
   scanBlobRows,
@@ -39,6 +41,10 @@ export interface PackState {
   isQuarantined(ref: BlobRef): boolean
   /** Says that a blob set aside is gone for good or back, and answers the operation that keeps it. */
   release(ref: BlobRef): KeyValueOperation
+  /** How often blobs were removed or set aside. */
+  losses(): number
+  /** Counts once more, and answers the operation that keeps it. */
+  countLoss(): KeyValueOperation
   /** Moves the row of a damaged blob out of the way, if it still points where the damage was met. */
   setAside(ref: BlobRef, place: BlobRow): Promise<void>
   /** Writes rows that belong together. Synced now and then, or when `mustSync`. */
@@ -56,6 +62,7 @@ export async function openPackState(
   const quarantined = new Set<BlobRef>()
   for await (const { ref } of scanBlobRows(rows, 'q')) quarantined.add(ref)
   let nextNumber = await readNextNumber(rows)
+  let losses = await readLosses(rows)
   let unsyncedBytes = 0
   /** Once rows could not be written, the synced lengths written after them would lie about them. */
   let failure: unknown
@@ -81,6 +88,8 @@ export async function openPackState(
       quarantined.delete(ref)
       return { type: 'delete', key: quarantineKey(ref) }
     },
+    losses: () => losses,
+    countLoss: () => putLosses((losses += 1)),
     async setAside(ref, place) {
       const row = await findBlob(rows, ref)
       if (!row || !isSamePlace(row, place)) return
@@ -91,6 +100,7 @@ export async function openPackState(
         [
           { type: 'delete', key: blobKey(ref) },
           { type: 'put', key: quarantineKey(ref), value: encodeBlobRow(row) },
+          state.countLoss(),
           state.setPackRow(row, { synced: packRow?.synced ?? 0, dead }),
         ],
         0,

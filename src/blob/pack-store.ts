@@ -33,6 +33,8 @@ import type { BlobStore, Classify, SchemaLog, SizedRef } from './store.ts'
 export interface PackStore extends BlobStore, SchemaLog {
   /** Blobs that were found damaged and set aside, in order. They count as absent. */
   quarantined(): AsyncIterable<SizedRef>
+  /** Opaque text: while it is the same, every blob that was here is here. Another one says nothing. */
+  lossMark(): string
   /** For `checkStore` and `compactPacks`. */
   readonly directories: readonly PackSideDirectory[]
   readonly index: CheckedIndex
@@ -130,6 +132,7 @@ export async function openPackStore(options: PackStoreOptions): Promise<PackStor
       requireOpen()
       for await (const { ref, row } of scanBlobRows(rows, 'q')) yield { ref, size: row.size }
     },
+    lossMark: () => `${identity} ${state.losses()}`,
     directories,
     index: checkedIndex(rows),
     state,

@@ -203,12 +203,19 @@ async function lookUp(
   const found = await statCache.getMany(
     entries.map(entry => (entry.stat.isFile() ? entry.below.toString('latin1') : '')),
   )
-  const refs = found.flatMap(file => (file ? [file.ref, ...file.needs] : []))
+  const inDoubt = found.filter(file => file && file.isWhole !== true)
+  if (inDoubt.length === 0) return found
+  const refs = inDoubt.flatMap(file => (file ? [file.ref, ...file.needs] : []))
   const sizes = await stat(refs)
   const absent = new Set(refs.filter((_, at) => sizes[at] === undefined))
-  return found.map(file =>
-    file && ![file.ref, ...file.needs].some(ref => absent.has(ref)) ? file : undefined,
-  )
+  const isHere = (file: CachedFile): boolean =>
+    file.isWhole === true || ![file.ref, ...file.needs].some(ref => absent.has(ref))
+  return found.map((file, at) => {
+    if (!file || !isHere(file)) return undefined
+    // The cache may know it the next time.
+    if (file.isWhole !== true) statCache.put(entries[at]?.below.toString('latin1') ?? '', file)
+    return file
+  })
 }
 
 function openTop(source: string | Buffer): Entry {

@@ -8,6 +8,8 @@ export interface CachedFile {
   readonly ref: BlobRef
   /** Every other blob it needs: it counts as stored only while all of them are here. */
   readonly needs: readonly BlobRef[]
+  /** True when the cache knows that all of them are here. */
+  readonly isWhole?: boolean
 }
 
 /** Which files need not be read again. A cache: it may forget anything at any time. */

@@ -94,7 +94,9 @@ async function snapshotOptions(node: Node, args: JsonObject, plan: Plan): Promis
     signal: plan.context.signal,
   } as const
   if (plan.isDryRun) return { ...options, door: countingDoor(node) }
-  const statCache = openStatRows(await node.statCache(), plan.path)
+  // From before anything is stored: what is lost meanwhile must count as lost the next time.
+  const mark = node.store.lossMark()
+  const statCache = openStatRows(await node.statCache(), plan.path, mark)
   return { ...options, door: node.door, statCache, stat: refs => node.store.stat(refs) }
 }
 
