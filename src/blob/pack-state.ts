@@ -94,18 +94,7 @@ export async function openPackState(
       const row = await findBlob(rows, ref)
       if (!row || !isSamePlace(row, place)) return
       quarantined.add(ref)
-      const packRow = state.packRow(row.side, row.pack)
-      const dead = (packRow?.dead ?? 0) + headerLength(ref, row.size) + row.size
-      await state.write(
-        [
-          { type: 'delete', key: blobKey(ref) },
-          { type: 'put', key: quarantineKey(ref), value: encodeBlobRow(row) },
-          state.countLoss(),
-          state.setPackRow(row, { synced: packRow?.synced ?? 0, dead }),
-        ],
-        0,
-        true,
-      )
+      await state.write([...rowsSetAside(state, ref, row), state.countLoss()], 0, true)
     },
     async write(operations, bytes, mustSync) {
       state.requireWritable()
@@ -127,6 +116,16 @@ export async function openPackState(
     },
   }
   return state
+}
+
+function rowsSetAside(state: PackState, ref: BlobRef, row: BlobRow): KeyValueOperation[] {
+  const packRow = state.packRow(row.side, row.pack)
+  const dead = (packRow?.dead ?? 0) + headerLength(ref, row.size) + row.size
+  return [
+    { type: 'delete', key: blobKey(ref) },
+    { type: 'put', key: quarantineKey(ref), value: encodeBlobRow(row) },
+    state.setPackRow(row, { synced: packRow?.synced ?? 0, dead }),
+  ]
 }
 
 function readAheads(
