@@ -6,7 +6,7 @@ import type { Random } from '../base/random.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import type { KeyId } from '../schema/signer.ts'
 import { type Invitation, openInvitations } from './invitations.ts'
-import { EXCHANGE_PROTOCOL, openLine, PAIRING_PROTOCOL } from './line.ts'
+import { EXCHANGE_PROTOCOL, openLine, PAIRING_PROTOCOL, peersOfNodes } from './line.ts'
 import type { Hello } from './messages.ts'
 import type { JoinRequest } from './pairing.ts'
 import { keyIdOfPeer } from './peer-id.ts'
@@ -14,6 +14,7 @@ import { openRedial } from './redial.ts'
 import { openRendezvous } from './rendezvous.ts'
 import { openSession, type Session } from './session.ts'
 import type { Membership, ReplicaSource } from './source.ts'
+import { openStrangers } from './strangers.ts'
 
 /** This device among the owner's: it calls the others, answers them, and keeps itself equal with them. */
 export interface PeerHost extends AsyncDisposable {
@@ -111,12 +112,19 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
       await connection.close().catch(() => undefined)
     }
   }
-  line.addEventListener('connection:open', event => void onConnection(event.detail))
+  const isMember = (key: KeyId): boolean => membership.isMember(key)
+  const { mayStay } = invitations
+  const nodes = peersOfNodes(bootstrap)
+  const strangers = openStrangers({ line, clock, isMember, mayStay, nodes })
+  line.addEventListener('connection:open', event => {
+    strangers.watch(event.detail)
+    void onConnection(event.detail)
+  })
   const rendezvous = openRendezvous({ line, nodes: bootstrap, clock })
   const isConnected = (key: KeyId): boolean => sessions.has(key)
   const redial = openRedial({ line, membership, clock, isConnected, rendezvous })
   const stopWatching = membership.onChange(() => {
-    for (const [keyId, session] of sessions) if (!membership.isMember(keyId)) session.close()
+    strangers.cutAll()
     redial.look()
   })
 

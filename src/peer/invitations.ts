@@ -30,6 +30,8 @@ export interface Invitation {
 export interface Invitations {
   /** Whether a device that nobody knows may connect now, to pair. */
   admitsStranger(key: KeyId): boolean
+  /** Whether a stranger who is connected may stay: not without a ticket, and not for long unless a person decides on him. */
+  mayStay(key: KeyId): boolean
   /** Opens a ticket, and resolves with who has joined. */
   invite(invitation: Invitation, addresses: readonly string[]): Promise<JoinRequest>
   /** Serves the pairing protocol. */
@@ -40,7 +42,8 @@ interface OpenTicket extends Invitation {
   readonly secret: Uint8Array
   readonly expires: number
   wrongSecrets: number
-  isUsed: boolean
+  /** Who has presented it. */
+  joining: KeyId | undefined
   readonly resolve: (request: JoinRequest) => void
   readonly reject: (error: unknown) => void
 }
@@ -51,6 +54,7 @@ export function openInvitations(
   { clock, random, log }: { readonly clock: Clock; readonly random: Random; readonly log: Log },
 ): Invitations {
   let ticket: OpenTicket | undefined
+  /** Those admitted in the last seconds. */
   const strangers = new Set<KeyId>()
 
   function closeTicket(closed: OpenTicket, error: PeerkeepError): void {
@@ -62,7 +66,7 @@ export function openInvitations(
     open: OpenTicket | undefined,
     request: JoinRequest,
   ): Promise<string | undefined> {
-    if (!open || open.isUsed || open.expires <= clock.now()) {
+    if (!open || open.joining !== undefined || open.expires <= clock.now()) {
       return "the ticket was used or has expired; make a new one with 'peerkeep pair'"
     }
     if (!isSameProof(request.proof, joinProof(open.secret, request.keyId, self))) {
@@ -75,7 +79,7 @@ export function openInvitations(
       }
       return 'the ticket is not the one that was made'
     }
-    open.isUsed = true
+    open.joining = request.keyId
     if (await open.confirm(request)) return undefined
     closeTicket(open, new PeerkeepError('REFUSED', `${request.name} was not let in`))
     return 'the person at the other device did not agree'
@@ -99,6 +103,7 @@ export function openInvitations(
       clock.after(STRANGER_MS, () => strangers.delete(key))
       return true
     },
+    mayStay: key => ticket !== undefined && (strangers.has(key) || ticket.joining === key),
     async invite(invitation, addresses) {
       if (ticket)
         throw new PeerkeepError(
@@ -113,7 +118,7 @@ export function openInvitations(
         secret,
         expires,
         wrongSecrets: 0,
-        isUsed: false,
+        joining: undefined,
         resolve,
         reject,
       }
@@ -138,7 +143,7 @@ export function openInvitations(
       if (keyId === undefined) return
       const stopTimer = clock.after(STRANGER_MS, () => {
         // A person may take longer to agree than a stranger may take to ask.
-        if (ticket?.isUsed !== true) stream.abort(new Error('too slow'))
+        if (ticket?.joining !== keyId) stream.abort(new Error('too slow'))
       })
       try {
         const request = await readJoinRequest(stream, keyId)
@@ -153,7 +158,6 @@ export function openInvitations(
         log.info('paired', { peer: keyId, name: request.name })
       } finally {
         stopTimer()
-        strangers.delete(keyId)
       }
     },
   }

@@ -25,6 +25,11 @@ export interface LineOptions {
   readonly bootstrap?: readonly string[]
 }
 
+/** The PeerIds of bootstrap nodes, which their addresses end in. */
+export function peersOfNodes(addresses: readonly string[]): ReadonlySet<string> {
+  return new Set(addresses.map(address => address.slice(address.lastIndexOf('/') + 1)))
+}
+
 /** libp2p over TCP with noise and yamux, connected to nobody but whom `admits` lets in. */
 export async function openLine({
   seed,
@@ -32,7 +37,7 @@ export async function openLine({
   admits,
   bootstrap = [],
 }: LineOptions): Promise<Libp2p> {
-  const nodes = new Set(bootstrap.map(address => address.slice(address.lastIndexOf('/') + 1)))
+  const nodes = peersOfNodes(bootstrap)
   const isRefused = (peer: PeerId): boolean => {
     const key = keyIdOfPeer(peer)
     return key === undefined || !admits(key)

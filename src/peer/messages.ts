@@ -121,12 +121,15 @@ const isTexts = (value: unknown): boolean =>
   value.length <= 100 &&
   value.every(item => typeof item === 'string' && item.length < 500)
 
+/** What a person may be shown: no control characters, and no longer than names are made. */
+const isName = (value: unknown): boolean =>
+  typeof value === 'string' && value.length <= 200 && !/\p{Cc}/u.test(value)
+const isRunId = (value: unknown): boolean =>
+  typeof value === 'string' && /^[0-9a-f]{16,64}$/.test(value)
+
 const readers: { readonly [Kind in (typeof kinds)[number]]: (fields: JsonObject) => boolean } = {
   hello: ({ name, addresses, runId, time }) =>
-    typeof name === 'string' &&
-    isTexts(addresses) &&
-    typeof runId === 'string' &&
-    Number.isFinite(time),
+    isName(name) && isTexts(addresses) && isRunId(runId) && Number.isFinite(time),
   list: ({ id, set, after }) => isId(id) && isSet(set) && (after === undefined || isBlobRef(after)),
   page: ({ id, refs, isLast }) =>
     isId(id) && isRefs(refs, PAGE_REFS_MAX) && typeof isLast === 'boolean',

@@ -8,6 +8,8 @@ import type { ReplicaSource } from './source.ts'
 export interface PullResult {
   readonly blobs: number
   readonly bytes: number
+  /** Claims and schema that may not be stored: then the two are not equal. */
+  readonly refused: number
 }
 
 /**
@@ -30,11 +32,11 @@ export async function pullFrom(
       onBytes(bytes)
     },
   }
-  await pullClaims(pull)
-  await pullSet(pull, 'schema')
+  const claims = await pullClaims(pull)
+  const schema = await pullSet(pull, 'schema')
   await source.settled()
   await pullWants(pull)
-  return tally
+  return { ...tally, refused: claims + schema.refused }
 }
 
 interface Pull {
@@ -43,12 +45,15 @@ interface Pull {
   readonly count: (bytes: number) => void
 }
 
-/** A claim can only be taken after what certifies its key, wherever that stands in the order: so until nothing moves. */
-async function pullClaims(pull: Pull): Promise<void> {
+/**
+ * A claim can only be taken after what certifies its key, wherever that stands in the order: so until nothing moves.
+ * Answers how many were refused in the end.
+ */
+async function pullClaims(pull: Pull): Promise<number> {
   for (;;) {
     const { taken, refused } = await pullSet(pull, 'claims')
     await pull.source.settled()
-    if (taken === 0 || refused === 0) return
+    if (taken === 0 || refused === 0) return refused
   }
 }
 

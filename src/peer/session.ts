@@ -103,7 +103,8 @@ function pullOnDemand(
     while (isWanted && !isStopped) {
       isWanted = false
       const pulled = await pullFrom(exchange(), source, bytes => (progress.bytes += bytes))
-      progress.lastInSync = clock.now()
+      if (pulled.refused === 0) progress.lastInSync = clock.now()
+      else log.warn('peer has what may not be stored', { peer: keyId, blobs: pulled.refused })
       if (pulled.blobs > 0)
         log.info('pulled', { peer: keyId, blobs: pulled.blobs, bytes: pulled.bytes })
       onChange()
