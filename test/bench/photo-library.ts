@@ -95,7 +95,7 @@ function fresh(work: string, name: string): string {
   return mkdtempSync(join(work, `${name}-`))
 }
 
-/** Runs the same work on both in turn, and tells medians and their ratio. */
+/** Runs the same work on both in turn, each first every other time, and tells medians and their ratio. */
 export async function compare(
   work: (keeper: Keeper) => Promise<Cost>,
 ): Promise<Readonly<Record<string, unknown>>> {
@@ -103,8 +103,9 @@ export async function compare(
   const theirs: Cost[] = []
   const [mine, other] = [peerkeep(), restic()]
   for (let at = 0; at < RUNS; at += 1) {
+    if (other && at % 2 === 1) theirs.push(await work(other))
     ours.push(await work(mine))
-    if (other) theirs.push(await work(other))
+    if (other && at % 2 === 0) theirs.push(await work(other))
   }
   const seconds = median(ours.map(cost => cost.seconds))
   const resticSeconds = other ? median(theirs.map(cost => cost.seconds)) : undefined

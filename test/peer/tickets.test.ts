@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { test } from 'node:test'
 
+import type { Connection } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 
 import { silentLog } from '../../src/base/log.ts'
@@ -10,7 +11,7 @@ import { systemRandom } from '../../src/base/random.ts'
 import { openPeerHost, type PeerHost } from '../../src/peer/host.ts'
 import { presentTicket } from '../../src/peer/join.ts'
 import { STRANGER_MS, STRANGERS_MAX, TICKET_MS, WRONG_SECRETS_MAX } from '../../src/peer/limits.ts'
-import { openLine } from '../../src/peer/line.ts'
+import { EXCHANGE_PROTOCOL, openLine } from '../../src/peer/line.ts'
 import type { Admission, JoinRequest } from '../../src/peer/pairing.ts'
 import { parseTicket, type Ticket } from '../../src/peer/ticket.ts'
 import { ed25519Signer } from '../../src/schema/ed25519-signer.ts'
@@ -115,9 +116,15 @@ test('a ticket lets one in, and nobody after', async () => {
 
 test('of two who come with one ticket at once, one gets in', async () => {
   await using inviter = await openInviter()
-  const { ticket } = await inviter.invite()
-  const outcomes = await Promise.allSettled(['one', 'two'].map(name => present(ticket, name)))
-  assert.deepEqual(outcomes.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
+  const person = Promise.withResolvers<boolean>()
+  const { ticket } = await inviter.invite(() => person.promise)
+  const both = ['one', 'two'].map(name => present(ticket, name))
+  // While the person still thinks about the first, the second is refused.
+  const settled = Promise.allSettled(both)
+  await assert.rejects(Promise.race(both), { code: 'PEER_REFUSED' })
+  person.resolve(true)
+  const outcomes = (await settled).map(({ status }) => status)
+  assert.deepEqual(outcomes.sort(), ['fulfilled', 'rejected'])
   assert.equal(inviter.admitted.length, 1)
 })
 
@@ -160,9 +167,9 @@ test('while a ticket is open a few strangers may come, and each is cut after hal
     ),
   )
   try {
-    const connections = []
+    const connections: Connection[] = []
     for (const line of lines.slice(0, -1)) connections.push(await line.dial(multiaddr(address)))
-    const closed = connections.map(connection => once(connection, 'close'))
+    const closed: Promise<unknown>[] = connections.map(connection => once(connection, 'close'))
     const late = lines.at(-1)
     assert.ok(late)
     await assert.rejects(async () => {
@@ -174,7 +181,7 @@ test('while a ticket is open a few strangers may come, and each is cut after hal
     await inviter.clock.advance(STRANGER_MS)
     await Promise.all(closed)
   } finally {
-    await Promise.all(lines.map(line => line.stop()))
+    await Promise.all(lines.map(async line => line.stop()))
   }
 })
 
@@ -187,8 +194,11 @@ test('a device that is one no longer is cut at once', async () => {
   try {
     const [address = ''] = inviter.host.addresses()
     const connection = await line.dial(multiaddr(address))
-    await connection.newStream('/peerkeep/exchange/1.0.0')
+    await connection.newStream(EXCHANGE_PROTOCOL)
     const closed = once(connection, 'close')
+    inviter.tell()
+    await connection.newStream(EXCHANGE_PROTOCOL)
+    assert.equal(connection.status, 'open', 'a device stays')
     inviter.members.delete(keyId)
     inviter.tell()
     await closed
