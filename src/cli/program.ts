@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+
 import { Command } from 'commander'
 
 import type { RunOperation } from '../http/operation-routes.ts'
@@ -16,6 +18,7 @@ interface Program {
 export function createProgram(host: NodeJS.Process, signal: AbortSignal): Program {
   const program = new Command('peerkeep')
     .description('Personal storage that outlives its devices.')
+    .version(readVersion(), '--version', 'print the version')
     .option(
       '--home DIR',
       'where this node keeps everything (default: $PEERKEEP_HOME or the usual place)',
@@ -47,6 +50,12 @@ export function createProgram(host: NodeJS.Process, signal: AbortSignal): Progra
       for (const closeOne of closers) await closeOne()
     },
   }
+}
+
+/** Of the package, which lies at the same place from the sources and from what is built. */
+function readVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
 }
 
 /** The running node of this home, else one opened in this process for as long as the command runs. */
