@@ -4,7 +4,7 @@ import { LEAF_MEMBERS_MAX, LEAF_MEMBERS_MIN } from './limits.ts'
 import type { MemberPool, Slot } from './member-pool.ts'
 import { decodeTrie, encodeTrie } from './trie-checkpoint.ts'
 import { ROOT, type TrieNodes } from './trie-nodes.ts'
-import { emptyTrieParts, type TrieParts } from './trie-parts.ts'
+import { emptyTrieParts, type Member, type TrieParts } from './trie-parts.ts'
 
 /**
  * A set of refs that tells cheaply how it differs from another one. Each ref lies where its keyed id says (16 hex
@@ -32,11 +32,6 @@ export interface SetView {
   /** The members of a prefix in the order of their ids. The set must not change before the last is read. */
   members(prefix: string): Generator<Member>
   idOf(ref: BlobRef): KeyedId
-}
-
-export interface Member {
-  readonly ref: BlobRef
-  readonly id: KeyedId
 }
 
 interface Place {
@@ -118,18 +113,21 @@ function nodeOf(nodes: TrieNodes, prefix: string): number | undefined {
   return node
 }
 
-function insert({ nodes, pool, idOf }: TrieParts, ref: BlobRef): boolean {
+function insert(parts: TrieParts, ref: BlobRef): boolean {
+  const { nodes, pool, idOf } = parts
   const id = idOf(ref)
   const { path, leaf } = placeOf(nodes, id)
   const head = nodes.chainOf(leaf)
   if (pool.find(head, ref).slot !== 0) return false
   nodes.add(path, id)
   nodes.setChain(leaf, pool.push(ref, head))
-  split({ nodes, pool, idOf }, leaf, path.length - 1)
+  split(parts, leaf, path.length - 1)
+  parts.lastLeaf = undefined
   return true
 }
 
-function remove({ nodes, pool, idOf }: TrieParts, ref: BlobRef): boolean {
+function remove(parts: TrieParts, ref: BlobRef): boolean {
+  const { nodes, pool, idOf } = parts
   const id = idOf(ref)
   const { path, leaf } = placeOf(nodes, id)
   const { slot, before } = pool.find(nodes.chainOf(leaf), ref)
@@ -138,7 +136,8 @@ function remove({ nodes, pool, idOf }: TrieParts, ref: BlobRef): boolean {
   else pool.setNext(before, pool.nextOf(slot))
   pool.release(slot)
   nodes.subtract(path, id)
-  for (const node of path.toReversed().slice(1)) join({ nodes, pool }, node)
+  for (const node of path.toReversed().slice(1)) join(parts, node)
+  parts.lastLeaf = undefined
   return true
 }
 
@@ -158,7 +157,7 @@ function split(parts: TrieParts, leaf: number, depth: number): void {
 }
 
 /** Makes a node that has become almost empty a leaf; its children are leaves, for each has even less. */
-function join({ nodes, pool }: Pick<TrieParts, 'nodes' | 'pool'>, node: number): void {
+function join({ nodes, pool }: TrieParts, node: number): void {
   if (nodes.countOf(node) > LEAF_MEMBERS_MIN) return
   const first = nodes.childrenOf(node)
   let head = 0
@@ -188,12 +187,15 @@ function* walk(parts: TrieParts, node: number): Generator<Member> {
   for (let child = first; child < first + 16; child += 1) yield* walk(parts, child)
 }
 
-function leafMembers({ nodes, pool, idOf }: TrieParts, leaf: number): Member[] {
-  const members = chainFrom(pool, nodes.chainOf(leaf)).map(slot => {
-    const ref = pool.refAt(slot)
-    return { ref, id: idOf(ref) }
-  })
-  return members.sort((a, b) => (a.id < b.id ? -1 : 1))
+function leafMembers(parts: TrieParts, leaf: number): readonly Member[] {
+  const { nodes, pool, idOf, lastLeaf } = parts
+  if (lastLeaf?.leaf === leaf) return lastLeaf.members
+  const members = chainFrom(pool, nodes.chainOf(leaf))
+    .map(slot => pool.refAt(slot))
+    .map(ref => ({ ref, id: idOf(ref) }))
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
+  parts.lastLeaf = { leaf, members }
+  return members
 }
 
 /** The members of a prefix that lies below a leaf. */
