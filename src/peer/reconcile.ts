@@ -39,7 +39,7 @@ export type ReconcileState =
 
 export type ReconcileRole = 'asks' | 'answers'
 
-export type ReconcileAction =
+type ReconcileAction =
   | { readonly kind: 'send'; readonly message: ReconcileMessage }
   /** Refs here that the other side lacks; each is reported once, in batches below a message's size. */
   | { readonly kind: 'theyLack'; readonly refs: readonly BlobRef[] }

@@ -5,7 +5,7 @@ import type { SetView } from './set-trie.ts'
 import type { Member } from './trie-parts.ts'
 
 /** What a reconciliation looks at of a set, on both sides alike. */
-export const hexDigits = [...'0123456789abcdef']
+export const hexDigits: readonly string[] = '0123456789abcdef'.split('')
 
 /** Whether the members of a prefix fit one answer. At the full depth there is nowhere else to go. */
 export function isLeaf(set: SetView, prefix: string): boolean {
