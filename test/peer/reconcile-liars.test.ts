@@ -175,6 +175,11 @@ function exhaust(
 test('a liar whose set goes on without end is left, with little remembered', () => {
   const bottomless = (question: Question): Answer => {
     if (question.kind === 'tell') return { kind: 'told' }
+    // At the deepest leaf it would be caught; this one knows, and turns round before.
+    if (question.prefix.length > 13)
+      return question.kind === 'ids'
+        ? { kind: 'difference', fingerprint: 0n, refs: [], lacked: [] }
+        : { kind: 'refs', refs: [] }
     if (question.kind !== 'compare') return { kind: 'branches', branches: full }
     return { kind: 'differing', branches: Array.from({ length: 16 }, () => full) }
   }
@@ -183,6 +188,15 @@ test('a liar whose set goes on without end is left, with little remembered', () 
     assert.ok(questions <= RECONCILE_SLACK + 1000 + set.size)
     assert.ok(tasksMax <= 16 * 16 * 1024)
   }
+})
+
+test('nothing lies below the deepest leaf', () => {
+  const step = (question: Question): Answer => {
+    if (question.kind === 'tell') return { kind: 'told' }
+    return { kind: 'branches', branches: full }
+  }
+  const { questions } = exhaust(openSetTrie(key), 1000, step)
+  assert.ok(questions < RECONCILE_SLACK, 'it was the depth')
 })
 
 test('a liar who names more refs than it said it has is left', () => {

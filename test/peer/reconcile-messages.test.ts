@@ -179,6 +179,20 @@ test('a message cut short, grown, or with one byte changed is another one or non
   )
 })
 
+test('a message in another form than its one is none', () => {
+  const others = {
+    'an odd prefix with a digit too many': '0101 0001 02 01 a5',
+    'a branch that is few but does not differ': '0102 0001 00 0000 0001',
+    'places out of order': '0102 0001 02 0000000000000000 00 02 0501',
+    'a ref of no hash function': `0102 0001 03 01 04 ${'00'.repeat(32)}`,
+    'another version': '0203',
+  }
+  for (const [what, text] of Object.entries(others)) {
+    const bytes = Buffer.from(text.replaceAll(' ', ''), 'hex')
+    assert.throws(() => decodeReconcileMessage(bytes), isBadFrame, what)
+  }
+})
+
 test('what is over a limit is refused before it is read', () => {
   const tooManyQuestions: ReconcileMessage = {
     kind: 'questions',

@@ -3,8 +3,9 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
-import type { BlobRef } from '../../src/blob/ref.ts'
+import { type BlobRef, parseBlobRef } from '../../src/blob/ref.ts'
 import { LEAF_MEMBERS_MAX, LEAF_MEMBERS_MIN } from '../../src/peer/limits.ts'
+import { openMemberPool } from '../../src/peer/member-pool.ts'
 import { buildSetTrie, decodeSetTrie, openSetTrie } from '../../src/peer/set-trie.ts'
 import { manyRefs, refNumber } from './refs.ts'
 
@@ -114,6 +115,38 @@ test('a leaf about to split or to join loses nobody', () => {
     assert.deepEqual(new Set([...trie.members('')].map(member => member.ref)), new Set(left))
   }
   assert.ok(LEAF_MEMBERS_MIN < LEAF_MEMBERS_MAX)
+})
+
+test('what was looked at before a change is not what is there after it', () => {
+  const trie = openSetTrie(key)
+  const refs = [...manyRefs(0, 40)]
+  for (const [index, ref] of refs.entries()) {
+    assert.equal([...trie.members('')].length, index)
+    trie.insert(ref)
+  }
+  for (const [index, ref] of refs.entries()) {
+    assert.equal([...trie.members('')].length, refs.length - index)
+    trie.delete(ref)
+  }
+})
+
+test('digests that begin alike are different refs by different hash functions', () => {
+  const alike = [`sha1-${'0'.repeat(40)}`, `sha224-${'0'.repeat(56)}`, `sha256-${'0'.repeat(64)}`]
+  for (const first of alike.map(parseBlobRef)) {
+    const trie = openSetTrie(key)
+    trie.insert(first)
+    for (const ref of alike.map(parseBlobRef)) assert.equal(trie.insert(ref), ref !== first)
+    assert.deepEqual([...trie.members('')].map(member => member.ref).sort(), alike)
+  }
+})
+
+test('the room of a member that left is taken by the next one', () => {
+  const pool = openMemberPool()
+  const first = pool.push(refNumber(0), 0)
+  pool.push(refNumber(1), first)
+  pool.release(first)
+  assert.equal(pool.push(refNumber(2), 0), first)
+  assert.equal(pool.refAt(first), refNumber(2))
 })
 
 test('a set built of a listing is the set of its refs', async () => {
