@@ -41,7 +41,10 @@ export type ReconcileRole = 'asks' | 'answers'
 
 type ReconcileAction =
   | { readonly kind: 'send'; readonly message: ReconcileMessage }
-  /** Refs here that the other side lacks; each is reported once, in batches below a message's size. */
+  /**
+   * Refs here that the other side lacks, in batches of at most a leaf's members. The asking side hears of each once;
+   * the answering side of some twice, where a leaf was compared a second time in full.
+   */
   | { readonly kind: 'theyLack'; readonly refs: readonly BlobRef[] }
   | { readonly kind: 'weLack'; readonly refs: readonly BlobRef[] }
   /** The last action. */
