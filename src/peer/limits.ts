@@ -60,3 +60,25 @@ export const BOOTSTRAP_CONNECTIONS_MAX = 1000
 /** Waits between attempts to reach a device: they double from the first to the last. */
 export const REDIAL_MIN_MS = 1000
 export const REDIAL_MAX_MS = 60_000
+
+/**
+ * Members of one leaf of a trie: with more it splits, with a quarter it is joined with its neighbours again. Leaves of
+ * 16 to 64 cost about as many bytes to compare as the fingerprints of one more level.
+ */
+export const LEAF_MEMBERS_MAX = 64
+export const LEAF_MEMBERS_MIN = 16
+
+/** Bytes of one message of a reconciliation: with a byte before it, it fits a frame. */
+export const RECONCILE_BYTES_MAX = 65_000
+
+/** Questions of one message: their answers together stay below about 1.2 MiB. */
+export const QUESTIONS_MAX = 512
+
+/** Questions on their way, and the number below which the next message leaves: a round trip is never idle. */
+export const QUESTIONS_IN_FLIGHT_MAX = 1024
+
+/** Members that the other side may say it has: far above any home, small enough that a number is always exact. */
+export const MEMBERS_MAX = 2 ** 28
+
+/** Questions, and refs, of one conversation beyond what the two counts explain: new blobs that come in meanwhile. */
+export const RECONCILE_SLACK = 65_536

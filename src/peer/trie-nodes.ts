@@ -1,0 +1,118 @@
+import { elementWord, type KeyedId } from './keyed-id.ts'
+import type { Slot } from './member-pool.ts'
+
+export const ROOT = 0
+
+/**
+ * The nodes of a trie as columns of numbers, 28 bytes a node. A node is a leaf with a chain of members, or it has 16
+ * children that lie beside each other. Each has the count and the sum of everything beneath it.
+ */
+export interface TrieNodes {
+  countOf(node: number): number
+  sumOf(node: number): bigint
+  isLeaf(node: number): boolean
+  /** The first of 16 children; meaningless for a leaf. */
+  childrenOf(node: number): number
+  chainOf(leaf: number): Slot
+  setChain(leaf: number, head: Slot): void
+  /** Counts a member in, at every node of a path. */
+  add(path: readonly number[], id: KeyedId): void
+  subtract(path: readonly number[], id: KeyedId): void
+  /** Makes a leaf a node with 16 empty leaves beneath; returns the first. Its chain is the caller's to move. */
+  split(leaf: number): number
+  /** Makes a node above 16 leaves a leaf again. Their chains are the caller's to move first. */
+  merge(node: number): void
+  /** Gives a node its count and sum at once. */
+  restore(node: number, count: number, sum: bigint): void
+}
+
+const FAN_OUT = 16
+const NODES_AT_FIRST = 32
+
+// oxlint-disable-next-line max-lines-per-function -- one state, and the steps that share it
+export function openTrieNodes(): TrieNodes {
+  let sums = new Uint32Array(4 * NODES_AT_FIRST)
+  let counts = new Uint32Array(NODES_AT_FIRST)
+  let children = new Uint32Array(NODES_AT_FIRST)
+  let chains = new Uint32Array(NODES_AT_FIRST)
+  const freeBlocks: number[] = []
+  let used = FAN_OUT
+
+  function grow(): void {
+    const length = counts.length * 2
+    const larger = (old: Uint32Array, size: number): Uint32Array<ArrayBuffer> => {
+      const column = new Uint32Array(size)
+      column.set(old)
+      return column
+    }
+    sums = larger(sums, 4 * length)
+    counts = larger(counts, length)
+    children = larger(children, length)
+    chains = larger(chains, length)
+  }
+
+  function takeBlock(): number {
+    const freed = freeBlocks.pop()
+    if (freed !== undefined) return freed
+    if (used + FAN_OUT > counts.length) grow()
+    used += FAN_OUT
+    return used - FAN_OUT
+  }
+
+  function clear(node: number): void {
+    sums.fill(0, 4 * node, 4 * node + 4)
+    counts[node] = 0
+    children[node] = 0
+    chains[node] = 0
+  }
+
+  /** Adds `sign` times an element, modulo 2^128. */
+  function change(path: readonly number[], id: KeyedId, sign: 1 | -1): void {
+    const element = [0, 1, 2, 3].map(word => sign * elementWord(id, word))
+    for (const node of path) {
+      let carry = 0
+      for (let word = 3; word >= 0; word -= 1) {
+        const at = 4 * node + word
+        const sum = (sums[at] ?? 0) + (element[word] ?? 0) + carry
+        sums[at] = sum
+        carry = sum > 0xffff_ffff ? 1 : sum < 0 ? -1 : 0
+      }
+      counts[node] = (counts[node] ?? 0) + sign
+    }
+  }
+
+  return {
+    countOf: node => counts[node] ?? 0,
+    sumOf(node) {
+      let sum = 0n
+      for (let word = 0; word < 4; word += 1)
+        sum = (sum << 32n) | BigInt(sums[4 * node + word] ?? 0)
+      return sum
+    },
+    isLeaf: node => children[node] === 0,
+    childrenOf: node => children[node] ?? 0,
+    chainOf: leaf => chains[leaf] ?? 0,
+    setChain(leaf, head) {
+      chains[leaf] = head
+    },
+    add: (path, id) => change(path, id, 1),
+    subtract: (path, id) => change(path, id, -1),
+    split(leaf) {
+      const first = takeBlock()
+      children[leaf] = first
+      chains[leaf] = 0
+      return first
+    },
+    merge(node) {
+      const first = children[node] ?? 0
+      for (let child = first; child < first + FAN_OUT; child += 1) clear(child)
+      freeBlocks.push(first)
+      children[node] = 0
+    },
+    restore(node, count, sum) {
+      counts[node] = count
+      for (let word = 0; word < 4; word += 1)
+        sums[4 * node + word] = Number(BigInt.asUintN(32, sum >> BigInt(96 - 32 * word)))
+    },
+  }
+}
