@@ -1,5 +1,5 @@
-/** Bytes that a snapshot has read and the store has not yet kept: two seconds of a slow disk. */
-export const INTAKE_BYTES_MAX = 32 * 1024 * 1024
+/** Bytes that a snapshot has read and the store has not yet kept: a second of a slow disk; more makes none faster. */
+export const INTAKE_BYTES_MAX = 20 * 1024 * 1024
 
 /** What the smallest blob takes of that: its promise and its rows, so that tiny blobs are bounded too. */
 export const INTAKE_BLOB_BYTES_MIN = 32768
@@ -35,7 +35,7 @@ export const FRESH_MS = 2000
 export const PROBLEMS_MAX = 10_000
 
 /** Blocks that large files are read into: some more than the bytes on their way to the disk fill. */
-export const BLOCKS_MAX = 9
+export const BLOCKS_MAX = 6
 
 /** Content of small files fetched ahead by a restore, in bytes. */
 export const PREFETCH_BYTES_MAX = 8 * 1024 * 1024
