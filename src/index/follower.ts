@@ -8,7 +8,7 @@ import { draftOfArrived, draftOfLost } from './missing.ts'
 import type { Trust } from './queries.ts'
 import { dateText } from './rows.ts'
 import { type StepParts, type Steps, openSteps } from './steps.ts'
-import { openWriter } from './writer.ts'
+import { type Writer, openWriter } from './writer.ts'
 
 export interface FollowerParts extends StepParts {
   /** The store's log of schema blobs and keys. */
@@ -26,6 +26,7 @@ export interface Follower {
   readonly follow: () => Promise<void>
   readonly arrived: (refs: readonly BlobRef[]) => Promise<void>
   readonly lost: (refs: readonly BlobRef[]) => Promise<void>
+  readonly onMembers: Writer['onMembers']
   readonly close: () => Promise<void>
 }
 
@@ -69,6 +70,7 @@ export async function openFollower(parts: FollowerParts): Promise<Follower> {
     follow,
     arrived: async refs => void (await writer.write(async () => draftOfArrived(rows, refs))),
     lost: async refs => void (await writer.write(async () => draftOfLost(rows, refs))),
+    onMembers: writer.onMembers,
     close: async () => writer.close(),
   }
 }

@@ -1,7 +1,7 @@
 import { type KeyValue, prefixRange } from '../base/key-value.ts'
 import type { Log } from '../base/log.ts'
 import type { BlobRef } from '../blob/ref.ts'
-import type { SizedRef } from '../blob/store.ts'
+import type { LogPosition, SizedRef } from '../blob/store.ts'
 import { refsIn } from '../schema/parse-schema.ts'
 import { parseCounts } from './counts.ts'
 import { type Ground, metaOf } from './evaluate.ts'
@@ -47,6 +47,14 @@ export async function openIndex(parts: IndexParts): Promise<Index> {
     ...blobQueries(parts, follower),
     trust: follower.trust,
     latestClaimDate: async () => latestClaimDate(follower),
+    onMembers: follower.onMembers,
+    memberVersion: async () => ({
+      epoch: '',
+      position: (await rows.get('position')) as LogPosition | undefined,
+    }),
+    isMember: async (kind, ref) =>
+      (await rows.get(`meta|${kind === 'claims' ? 'c' : 's'}|${ref}`)) !== undefined,
+    mayStore: async signer => follower.trust.isOwn(signer),
     counts: async () => parseCounts(await rows.get('counts')),
     close,
     [Symbol.asyncDispose]: close,

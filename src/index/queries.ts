@@ -1,7 +1,8 @@
 import type { BlobRef } from '../blob/ref.ts'
-import type { SizedRef } from '../blob/store.ts'
+import type { LogPosition, SizedRef } from '../blob/store.ts'
 import type { AttributeClaim, ClaimBody, FileFacts, Nanoseconds } from '../schema/schema-blob.ts'
 import type { KeyId } from '../schema/signer.ts'
+import type { MemberChange } from './member-changes.ts'
 
 /**
  * What can be asked about the blobs of a store. Everything here is a cache over blobs: it is rebuilt
@@ -55,6 +56,11 @@ export interface Index extends AsyncDisposable {
   /** Says that blobs are gone (damaged, quarantined): they are missing again if schema needs them. */
   lost(refs: readonly BlobRef[]): Promise<void>
 
+  onMembers(listener: (changes: readonly MemberChange[]) => void): () => void
+  memberVersion(): Promise<{ readonly epoch: string; readonly position: LogPosition | undefined }>
+  isMember(kind: MetaKind, ref: BlobRef): Promise<boolean>
+  mayStore(signer: KeyId, ref: BlobRef): Promise<boolean>
+
   readonly trust: Trust
   /** The latest date of any acting claim that is due: what the hybrid clock must exceed. */
   latestClaimDate(): Promise<Nanoseconds>
@@ -82,6 +88,8 @@ export interface Device {
   readonly role: DeviceRole
   /** When it was certified. */
   readonly since: Nanoseconds
+  readonly isRevoked: boolean
+  readonly isRetired: boolean
 }
 
 export type DeviceRole = 'admin' | 'device'

@@ -47,6 +47,8 @@ export async function readDevices(
       name: first(attributes, TITLE_ATTRIBUTE) ?? keyId,
       role,
       since: dateOfText(since),
+      isRevoked: false,
+      isRetired: false,
     })
   }
   return devices.sort((a, b) => (a.keyId < b.keyId ? -1 : 1))

@@ -1,6 +1,7 @@
 import type { KeyValue } from '../base/key-value.ts'
 import { PeerkeepError } from '../base/errors.ts'
 import type { Draft } from './draft.ts'
+import { type MemberChange, memberChanges } from './member-changes.ts'
 
 /** What writes the rows: one batch after the other, each made from what the ones before it left. */
 export interface Writer {
@@ -8,12 +9,15 @@ export interface Writer {
   write(make: () => Promise<Draft | undefined>, done?: () => void): Promise<boolean>
   /** The row `horizon`: dates up to it are due. */
   horizon(): string
+  /** Hears of the members that each batch brings and takes; returns what stops it. */
+  onMembers(listener: (changes: readonly MemberChange[]) => void): () => void
   /** Refuses new batches, and waits for the one that runs. */
   close(): Promise<void>
 }
 
 export async function openWriter(rows: KeyValue): Promise<Writer> {
   let horizon = (await rows.get('horizon')) ?? ''
+  const listeners = new Set<(changes: readonly MemberChange[]) => void>()
   let tail: Promise<unknown> = Promise.resolve()
   let isClosed = false
 
@@ -29,6 +33,8 @@ export async function openWriter(rows: KeyValue): Promise<Writer> {
     for (const operation of operations) {
       if (operation.key === 'horizon' && operation.type === 'put') horizon = operation.value
     }
+    const changes = memberChanges(operations)
+    if (changes.length > 0) for (const listener of listeners) listener(changes)
     done?.()
     return true
   }
@@ -40,6 +46,10 @@ export async function openWriter(rows: KeyValue): Promise<Writer> {
       return written
     },
     horizon: () => horizon,
+    onMembers(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
     async close() {
       isClosed = true
       await tail
