@@ -33,7 +33,7 @@ export async function signHoldings(node: Node): Promise<number> {
     const held = said.get(backup.permanode)
     const newest = (await snapshotsOf(index, backup.permanode)).at(-1)?.content
     if (newest === undefined) continue
-    if (await isHeld(node, { permanode: backup.permanode, held, newest })) {
+    if (await isHeldHere(node, backup.permanode, newest)) {
       if (held !== newest) await say(node, backup, newest)
     } else {
       lacking += 1
@@ -44,17 +44,18 @@ export async function signHoldings(node: Node): Promise<number> {
   return lacking
 }
 
-interface Claimed {
-  readonly permanode: BlobRef
-  readonly held: BlobRef | undefined
-  readonly newest: BlobRef
-}
-
-/** What was found whole stays so until a blob is lost, which the store's loss mark tells. */
-async function isHeld(node: Node, { permanode, held, newest }: Claimed): Promise<boolean> {
+/**
+ * Whether everything of a backup's newest snapshot is here. What was found whole stays so until a blob is lost, which
+ * the store's loss mark tells.
+ */
+export async function isHeldHere(
+  node: Node,
+  permanode: BlobRef,
+  newest: BlobRef,
+): Promise<boolean> {
   const mark = `${newest} ${node.store.lossMark()}`
   const key = `held ${permanode}`
-  if (held === newest && (await node.state.get(key)) === mark) return true
+  if ((await node.state.get(key)) === mark) return true
   const isWhole = await holdsSnapshot(node, newest)
   if (isWhole) await node.state.batch([{ type: 'put', key, value: mark }])
   return isWhole

@@ -44,6 +44,8 @@ export function replicaSource(parts: ReplicaParts): ReplicaSource {
   }
 }
 
+const OPENING_BRACE = 0x7b
+
 /** Whatever a blob was asked for as: what is signed is stored only where the signature is right and its key counts. */
 // oxlint-disable-next-line max-params -- what a blob of a peer consists of
 async function mayStore(
@@ -52,7 +54,8 @@ async function mayStore(
   bytes: Uint8Array,
   ref: BlobRef | undefined,
 ): Promise<boolean> {
-  const signed = splitSigned(bytes)
+  // Most of what comes is no JSON at all.
+  const signed = bytes[0] === OPENING_BRACE ? splitSigned(bytes) : undefined
   if (!signed) return set !== 'claims' || readKeyBlob(bytes) !== undefined
   const keyBlob = await store.fetch(signed.signer)
   if (!keyBlob) return false

@@ -8,8 +8,7 @@ import { requireDuration } from '../durations.ts'
 import type { Node } from '../node.ts'
 import type { Operation, OperationContext } from '../operation.ts'
 import { backupName, resolveBackup, snapshotsOf } from '../target.ts'
-import { holdsSnapshot } from '../holding.ts'
-import { holdingsOf } from '../holdings.ts'
+import { holdingsOf, isHeldHere } from '../holdings.ts'
 
 /** Lists the owner's devices, and what is known of each: `{}`. */
 export const devicesOperation: Operation<Node> = {
@@ -126,7 +125,7 @@ export const waitOperation: Operation<Node> = {
 
 /** This device, by looking; the others, by what they say. */
 async function countCopies(node: Node, permanode: BlobRef, snapshot: BlobRef): Promise<number> {
-  let copies = (await holdsSnapshot(node, snapshot)) ? 1 : 0
+  let copies = (await isHeldHere(node, permanode, snapshot)) ? 1 : 0
   for (const { keyId, isRevoked } of node.index.trust.devices()) {
     if (isRevoked || keyId === node.device.keyId) continue
     if ((await holdingsOf(node.index, keyId)).get(permanode) === snapshot) copies += 1
