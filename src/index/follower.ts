@@ -8,7 +8,7 @@ import { draftOfArrived, draftOfLost } from './missing.ts'
 import type { Trust } from './queries.ts'
 import { dateText } from './rows.ts'
 import { type StepParts, type Steps, openSteps } from './steps.ts'
-import { openWriter } from './writer.ts'
+import { type Writer, openWriter } from './writer.ts'
 
 export interface FollowerParts extends StepParts {
   /** The store's log of schema blobs and keys. */
@@ -26,12 +26,14 @@ export interface Follower {
   readonly follow: () => Promise<void>
   readonly arrived: (refs: readonly BlobRef[]) => Promise<void>
   readonly lost: (refs: readonly BlobRef[]) => Promise<void>
+  readonly onMembers: Writer['onMembers']
   readonly close: () => Promise<void>
 }
 
 /**
- * One pass: what has become due; the log, group by group; then what the batches left to be done:
- * claims whose key came, what newly trusted keys touched, permanodes to fold. Each step is a batch that
+ * One pass: what is not due any more, and what has become due; the log, group by group; then what the
+ * batches left to be done: claims whose key came, manifests of revocations, what keys signed and touched
+ * that are certified or revoked now, permanodes to fold. Each step is a batch that
  * leaves the rest in the rows, so that a pass that ends anywhere is continued by the next.
  */
 export async function openFollower(parts: FollowerParts): Promise<Follower> {
@@ -40,9 +42,9 @@ export async function openFollower(parts: FollowerParts): Promise<Follower> {
   const steps = openSteps(parts, writer)
 
   async function follow(): Promise<void> {
-    const ahead = dateText(BigInt(clock.now() + FUTURE_LIMIT_MS) * 1_000_000n)
-    const dueUntil = ahead > writer.horizon() ? ahead : writer.horizon()
+    const dueUntil = dateText(BigInt(clock.now() + FUTURE_LIMIT_MS) * 1_000_000n)
     // Before the log is read: nothing dated up to `horizon` may still wait when that moves on.
+    while (await steps.retract(dueUntil)) continue
     while (await steps.release(dueUntil)) continue
     await followLog(dueUntil)
     await settle(steps, dueUntil)
@@ -69,6 +71,7 @@ export async function openFollower(parts: FollowerParts): Promise<Follower> {
     follow,
     arrived: async refs => void (await writer.write(async () => draftOfArrived(rows, refs))),
     lost: async refs => void (await writer.write(async () => draftOfLost(rows, refs))),
+    onMembers: writer.onMembers,
     close: async () => writer.close(),
   }
 }
@@ -78,6 +81,9 @@ async function settle(steps: Steps, dueUntil: string): Promise<void> {
   while (
     (await steps.refreshTrust()) ||
     (await steps.takeWaiting(dueUntil)) ||
+    (await steps.relist()) ||
+    (await steps.list()) ||
+    (await steps.move()) ||
     (await steps.markTrusted()) ||
     (await steps.fold())
   )

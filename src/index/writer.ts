@@ -1,6 +1,8 @@
 import type { KeyValue } from '../base/key-value.ts'
 import { PeerkeepError } from '../base/errors.ts'
 import type { Draft } from './draft.ts'
+import { epochAfter, memberChanges } from './member-changes.ts'
+import type { MemberChange } from './queries.ts'
 
 /** What writes the rows: one batch after the other, each made from what the ones before it left. */
 export interface Writer {
@@ -8,12 +10,16 @@ export interface Writer {
   write(make: () => Promise<Draft | undefined>, done?: () => void): Promise<boolean>
   /** The row `horizon`: dates up to it are due. */
   horizon(): string
+  /** Hears of the members that each batch brings and takes; returns what stops it. */
+  onMembers(listener: (changes: readonly MemberChange[]) => void): () => void
   /** Refuses new batches, and waits for the one that runs. */
   close(): Promise<void>
 }
 
 export async function openWriter(rows: KeyValue): Promise<Writer> {
   let horizon = (await rows.get('horizon')) ?? ''
+  let epoch = (await rows.get('epoch')) ?? ''
+  const listeners = new Set<(changes: readonly MemberChange[]) => void>()
   let tail: Promise<unknown> = Promise.resolve()
   let isClosed = false
 
@@ -25,10 +31,16 @@ export async function openWriter(rows: KeyValue): Promise<Writer> {
     const draft = await make()
     if (draft === undefined) return false
     const operations = draft.operations()
+    const changes = memberChanges(operations)
+    const nextEpoch = epochAfter(epoch, operations, changes)
+    if (nextEpoch !== epoch) operations.push({ type: 'put', key: 'epoch', value: nextEpoch })
     await rows.batch(operations)
+    epoch = nextEpoch
     for (const operation of operations) {
-      if (operation.key === 'horizon' && operation.type === 'put') horizon = operation.value
+      if (operation.key !== 'horizon') continue
+      horizon = operation.type === 'put' ? operation.value : ''
     }
+    if (changes.length > 0) for (const listener of listeners) listener(changes)
     done?.()
     return true
   }
@@ -40,6 +52,11 @@ export async function openWriter(rows: KeyValue): Promise<Writer> {
       return written
     },
     horizon: () => horizon,
+    onMembers(listener) {
+      const own = (changes: readonly MemberChange[]): void => listener(changes)
+      listeners.add(own)
+      return () => void listeners.delete(own)
+    },
     async close() {
       isClosed = true
       await tail

@@ -100,9 +100,11 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   }
 }
 
-/** All rows but the position, which is the store's. */
+/** All rows but the position, which is the store's, and the epoch, which is of the way there. */
 export async function rowsOf(rows: KeyValue): Promise<(readonly [string, string])[]> {
-  return (await Array.fromAsync(rows.scan())).filter(([key]) => key !== 'position')
+  return (await Array.fromAsync(rows.scan())).filter(
+    ([key]) => key !== 'position' && key !== 'epoch',
+  )
 }
 
 /** What `refOf` says, for many. */

@@ -1,0 +1,107 @@
+import type { KeyId } from '../schema/signer.ts'
+import type { Draft } from './draft.ts'
+import type { Ground } from './evaluate.ts'
+import { draftOfMoves } from './letters.ts'
+import { type Listing, draftOfListed, draftOfRelisted } from './listing.ts'
+import { draftOfTrust } from './move-trust.ts'
+import type { Trust } from './queries.ts'
+import { draftOfDirty, draftOfTrusted, firstRow } from './settle.ts'
+import { groundOf, openTrust, readDevices } from './trust.ts'
+import { readTrustClaims } from './trust-claims.ts'
+import { type FoldedTrust, foldTrust } from './trust-fold.ts'
+import type { Writer } from './writer.ts'
+
+/** The batches that follow from whose keys act. Each answers false when there was nothing to do. */
+export interface TrustSteps {
+  readonly trust: Trust
+  readonly ground: Ground
+  readonly folded: () => FoldedTrust
+  /** Says that what is known of whose keys act may be wrong. */
+  readonly staleTrust: () => void
+  /** Finds out whose keys act, when that may have changed. */
+  readonly refreshTrust: () => Promise<boolean>
+  /** Forgets some of what manifests listed that count no more. */
+  readonly relist: () => Promise<boolean>
+  /** Reads a piece of a manifest that says what stays valid of a revoked key. */
+  readonly list: () => Promise<boolean>
+  /** Gives some of what a key signed the letters that it has now. */
+  readonly move: () => Promise<boolean>
+  /** Marks some of what a key touched that is trusted now, or no more. */
+  readonly markTrusted: () => Promise<boolean>
+  /** Folds some of the permanodes that are marked. */
+  readonly fold: () => Promise<boolean>
+}
+
+export interface TrustStepParts extends Pick<Listing, 'rows' | 'fetch'> {
+  readonly owner: KeyId
+}
+
+export function openTrustSteps({ rows, fetch, owner }: TrustStepParts, writer: Writer): TrustSteps {
+  const { trust, folded, setTrust } = openTrust(owner)
+  const ground: Ground = {
+    rows,
+    isOwn: key => trust.isOwn(key),
+    isRevoked: key => trust.isRevoked(key),
+    horizon: () => writer.horizon(),
+  }
+  let isStale = true
+
+  async function refreshTrust(): Promise<boolean> {
+    if (!isStale) return false
+    const next = foldTrust(owner, await readTrustClaims(rows, owner))
+    const devices = await readDevices(groundOf(ground, owner, next), owner, next)
+    await writer.write(async () => draftOfTrust(rows, next))
+    setTrust({ ...next, devices })
+    isStale = false
+    return true
+  }
+
+  /** A batch that does some of the first piece of work of a queue. */
+  async function work(
+    prefix: string,
+    make: (first: readonly [key: string, value: string]) => Promise<Draft>,
+  ): Promise<boolean> {
+    return writer.write(async () => {
+      const first = await firstRow(rows, prefix)
+      return first && make(first)
+    })
+  }
+
+  async function relist(): Promise<boolean> {
+    return work('todo|relist|', async ([todo]) => {
+      const { draft, isDone } = await draftOfRelisted(rows, todo)
+      if (isDone) isStale = true
+      return draft
+    })
+  }
+
+  async function list(): Promise<boolean> {
+    return work('todo|set|', async first => {
+      const { draft, keyId, isDone } = await draftOfListed({ ...ground, fetch }, first)
+      // What stays valid of an admin may be certificates and revocations.
+      if (isDone && folded().roles.get(keyId)?.role === 'admin') isStale = true
+      return draft
+    })
+  }
+
+  async function fold(): Promise<boolean> {
+    return writer.write(async () => {
+      const done = await draftOfDirty(ground)
+      if (done?.isDeviceTouched === true) isStale = true
+      return done?.draft
+    })
+  }
+
+  return {
+    trust,
+    ground,
+    folded,
+    staleTrust: () => void (isStale = true),
+    refreshTrust,
+    relist,
+    list,
+    move: async () => work('todo|move|', async first => draftOfMoves(ground, first)),
+    markTrusted: async () => work('todo|trust|', async first => draftOfTrusted(rows, first)),
+    fold,
+  }
+}
