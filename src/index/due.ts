@@ -46,11 +46,12 @@ interface Retraction {
 export async function draftOfRetraction(
   ground: Ground,
   dueUntil: string,
+  rowsMax: number = MOVE_ROWS_MAX,
 ): Promise<Draft | undefined> {
   const { rows } = ground
   const text = await rows.get('todo|clock')
   const known = text === undefined ? undefined : (JSON.parse(text) as Retraction)
-  if (known !== undefined && known.until <= dueUntil) return goOn(rows, known)
+  if (known !== undefined && known.until <= dueUntil) return goOn(rows, known, rowsMax)
   if (known === undefined && ground.horizon() <= dueUntil) return undefined
   const draft = openDraft(rows)
   const ranges = ['latest|', ...SIGNED_LETTERS.map(letter => `meta|${letter}|`)]
@@ -59,7 +60,7 @@ export async function draftOfRetraction(
   return draft
 }
 
-async function goOn(rows: KeyValue, work: Retraction): Promise<Draft> {
+async function goOn(rows: KeyValue, work: Retraction, rowsMax: number): Promise<Draft> {
   const draft = openDraft(rows)
   const [range, ...later] = work.ranges
   if (range === undefined) {
@@ -68,10 +69,12 @@ async function goOn(rows: KeyValue, work: Retraction): Promise<Draft> {
     else draft.put('horizon', work.latest)
     return draft
   }
-  const found = await nextRows(rows, range, work.after)
+  const { from, until } = prefixRange(range)
+  const after = work.after === '' ? from : `${work.after}!`
+  const found = await Array.fromAsync(rows.scan({ from: after, until, limit: rowsMax }))
   const latest = range === 'latest|' ? '' : await retractMeta(draft, work, found)
   if (range === 'latest|') retractLatest(draft, work, found)
-  const last = found.length < MOVE_ROWS_MAX ? undefined : found.at(-1)
+  const last = found.length < rowsMax ? undefined : found.at(-1)
   putRetraction(draft, {
     until: work.until,
     ranges: last ? work.ranges : later,
@@ -86,12 +89,6 @@ function putRetraction(draft: Draft, work: Retraction): void {
 }
 
 type Row = readonly [key: string, value: string]
-
-async function nextRows(rows: KeyValue, prefix: string, after: string): Promise<Row[]> {
-  const range = prefixRange(prefix)
-  const from = after === '' ? range.from : `${after}!`
-  return Array.fromAsync(rows.scan({ ...range, from, limit: MOVE_ROWS_MAX }))
-}
 
 /** Dates that are too late are found anew from the blobs. */
 function retractLatest(draft: Draft, { until }: Retraction, found: readonly Row[]): void {

@@ -58,6 +58,7 @@ export function moveTo(draft: Draft, { ref, letter, text }: SignedMeta, right: S
 export async function draftOfMoves(
   membership: Membership,
   [todo, place]: readonly [key: string, value: string],
+  rowsMax: number = MOVE_ROWS_MAX,
 ): Promise<Draft> {
   const { rows, isRevoked } = membership
   const keyId = lastField(todo) as KeyId
@@ -68,12 +69,12 @@ export async function draftOfMoves(
     draft.delete(todo)
     return draft
   }
-  const range = { ...rangeAfter(`meta|${letter}|`, after), limit: MOVE_ROWS_MAX }
+  const range = { ...rangeAfter(`meta|${letter}|`, after), limit: rowsMax }
   const found = await Array.fromAsync(rows.scan(range))
   const mine = ofKey(found, letter, keyId)
   const listed = isRevoked(keyId) ? await listedOf(rows, keyId, mine) : new Set<BlobRef>()
   for (const meta of mine) moveTo(draft, meta, letterOf(membership, keyId, listed.has(meta.ref)))
-  const last = found.length < MOVE_ROWS_MAX ? undefined : found.at(-1)
+  const last = found.length < rowsMax ? undefined : found.at(-1)
   draft.put(todo, last ? `${letters}|${lastField(last[0])}` : letters.slice(1))
   return draft
 }

@@ -52,6 +52,7 @@ export function noteStays(
 export async function draftOfListed(
   listing: Listing,
   [todo, place]: readonly [key: string, value: string],
+  refsMax: number = LISTED_REFS_MAX,
 ): Promise<{ draft: Draft; keyId: KeyId; isDone: boolean }> {
   const [, , keyId, set] = todo.split('|') as [string, string, KeyId, BlobRef]
   const draft = openDraft(listing.rows)
@@ -60,12 +61,12 @@ export async function draftOfListed(
   const isReached = draft.get(`set|${keyId}|${set}`) !== undefined
   const entries = isReached ? await readSet(listing, set) : []
   const from = Number(place)
-  const piece = entries.slice(from, from + LISTED_REFS_MAX)
+  const piece = entries.slice(from, from + refsMax)
   await noteSubsets(draft, keyId, piece)
   await noteListed(listing, { draft, keyId }, piece)
-  const isDone = from + LISTED_REFS_MAX >= entries.length
+  const isDone = from + refsMax >= entries.length
   if (isDone) draft.delete(todo)
-  else draft.put(todo, String(from + LISTED_REFS_MAX))
+  else draft.put(todo, String(from + refsMax))
   return { draft, keyId, isDone }
 }
 
@@ -134,11 +135,12 @@ function markTouched(draft: Draft, { ref, signed }: SignedMeta): void {
 export async function draftOfRelisted(
   rows: KeyValue,
   todo: string,
+  rowsMax: number = SETTLE_ROWS_MAX,
 ): Promise<{ draft: Draft; isDone: boolean }> {
   const keyId = lastField(todo) as KeyId
   const draft = openDraft(rows)
   for (const prefix of ['listed', 'stays', 'set']) {
-    const range = { ...prefixRange(`${prefix}|${keyId}|`), limit: SETTLE_ROWS_MAX }
+    const range = { ...prefixRange(`${prefix}|${keyId}|`), limit: rowsMax }
     const found = await Array.fromAsync(rows.scan(range))
     for (const [key] of found) draft.delete(key)
     if (found.length > 0) return { draft, isDone: false }

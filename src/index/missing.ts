@@ -71,20 +71,19 @@ export async function draftOfLost(rows: KeyValue, refs: readonly BlobRef[]): Pro
 }
 
 /**
- * Brings back what a lost blob was known as, under the letter that it has now; answers whether it was.
- * The row `meta|l` must be loaded.
+ * Brings back what a lost blob was known as, under the letter that it has now (the one that it had when none is
+ * given). The row `meta|l` must be loaded.
  */
 export function restoreMeta(
   draft: Draft,
   counts: Counts,
   { ref, letter }: { readonly ref: BlobRef; readonly letter: string | undefined },
-): boolean {
+): void {
   const text = draft.get(`meta|l|${ref}`)
-  if (text === undefined) return false
+  if (text === undefined) return
   draft.put(`meta|${letter ?? text.charAt(0)}|${ref}`, text.slice(1))
   draft.delete(`meta|l|${ref}`)
   counts.metaBlobs += 1
-  return true
 }
 
 function dropMeta(draft: Draft, counts: Counts, ref: BlobRef): void {

@@ -37,7 +37,7 @@ interface Taken {
 }
 
 export function openSteps(parts: StepParts, writer: Writer): Steps {
-  const { rows, stat, fetch } = parts
+  const { rows, stat, fetch, pieceMax } = parts
   const { folded, staleTrust, ...trustSteps } = openTrustSteps(parts, writer)
   const { trust, ground, refreshTrust } = trustSteps
   const keyBlobs = openKeyBlobs(rows)
@@ -76,7 +76,8 @@ export function openSteps(parts: StepParts, writer: Writer): Steps {
 
   return {
     ...trustSteps,
-    retract: async dueUntil => writer.write(async () => draftOfRetraction(ground, dueUntil)),
+    retract: async dueUntil =>
+      writer.write(async () => draftOfRetraction(ground, dueUntil, pieceMax)),
     release: async dueUntil => writer.write(async () => draftOfDue(ground, dueUntil)),
     read,
     take,

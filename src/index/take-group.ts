@@ -38,7 +38,7 @@ export async function draftOfGroup(
 ): Promise<{ draft: Draft; isTrustTouched: boolean }> {
   const draft = openDraft(parts.rows)
   const { isOwn, isRevoked, dueUntil, isDevicePermanode } = parts
-  const { fresh, restored } = await chooseFresh(parts, draft, blobs)
+  const fresh = await chooseFresh(parts, draft, blobs)
   await draft.load(fresh.flatMap(blob => rowsToLoad(blob, isRevoked)))
   const counts = readCounts(draft)
   const updates = openStateUpdates(draft, isDevicePermanode)
@@ -56,40 +56,33 @@ export async function draftOfGroup(
     takeBlob(taking, blob)
   }
   updates.write()
-  await noteSets(parts.revoked, draft, [...fresh, ...restored])
+  await noteSets(parts.revoked, draft, blobs)
   await noteNeeds(parts, taking, fresh)
   writeCounts(draft, counts)
   if (position !== undefined) draft.put('position', position)
   return { draft, isTrustTouched: taking.isTrustTouched }
 }
 
-interface Chosen {
-  /** To be taken; the rest is known. */
-  readonly fresh: readonly ReadBlob[]
-  /** Known, and were lost. */
-  readonly restored: readonly ReadBlob[]
-}
-
+/** The blobs to be taken; the rest is known. */
 async function chooseFresh(
   parts: GroupParts,
   draft: Draft,
   blobs: readonly ReadBlob[],
-): Promise<Chosen> {
+): Promise<readonly ReadBlob[]> {
   const hasDisputed = parts.revoked.length > 0
   await draft.load(['counts', ...blobs.flatMap(blob => rowsOfBlob(blob, hasDisputed))])
   await draft.load(blobs.flatMap(blob => rowOfListed(parts, draft, blob)))
   const counts = readCounts(draft)
   const fresh = new Map<BlobRef, ReadBlob>()
-  const restored: ReadBlob[] = []
   for (const blob of blobs) {
     const { ref } = blob
     noteArrived(draft, counts, ref)
     const letter = letterOfLost(parts, draft, blob)
-    if (restoreMeta(draft, counts, { ref, letter })) restored.push(blob)
+    restoreMeta(draft, counts, { ref, letter })
     if (!isKnown(draft, blob, hasDisputed)) fresh.set(ref, blob)
   }
   writeCounts(draft, counts)
-  return { fresh: [...fresh.values()], restored }
+  return [...fresh.values()]
 }
 
 function rowsOfBlob(blob: ReadBlob, hasDisputed: boolean): string[] {
@@ -140,7 +133,7 @@ function letterOfLost(parts: GroupParts, draft: Draft, blob: ReadBlob): string |
   return letterOf(parts, blob.keyId, isListed)
 }
 
-/** Has the sets read that manifests of revocations wait for. */
+/** Has the sets read that manifests of revocations wait for; those that are known too: one may have been damaged. */
 async function noteSets(
   revoked: readonly KeyId[],
   draft: Draft,

@@ -34,9 +34,14 @@ export interface TrustSteps {
 
 export interface TrustStepParts extends Pick<Listing, 'rows' | 'fetch'> {
   readonly owner: KeyId
+  /** Rows and members that one batch of what follows from trust, or from a clock, goes through. */
+  readonly pieceMax?: number | undefined
 }
 
-export function openTrustSteps({ rows, fetch, owner }: TrustStepParts, writer: Writer): TrustSteps {
+export function openTrustSteps(
+  { rows, fetch, owner, pieceMax }: TrustStepParts,
+  writer: Writer,
+): TrustSteps {
   const { trust, folded, setTrust } = openTrust(owner)
   const ground: Ground = {
     rows,
@@ -69,7 +74,7 @@ export function openTrustSteps({ rows, fetch, owner }: TrustStepParts, writer: W
 
   async function relist(): Promise<boolean> {
     return work('todo|relist|', async ([todo]) => {
-      const { draft, isDone } = await draftOfRelisted(rows, todo)
+      const { draft, isDone } = await draftOfRelisted(rows, todo, pieceMax)
       if (isDone) isStale = true
       return draft
     })
@@ -77,7 +82,7 @@ export function openTrustSteps({ rows, fetch, owner }: TrustStepParts, writer: W
 
   async function list(): Promise<boolean> {
     return work('todo|set|', async first => {
-      const { draft, keyId, isDone } = await draftOfListed({ ...ground, fetch }, first)
+      const { draft, keyId, isDone } = await draftOfListed({ ...ground, fetch }, first, pieceMax)
       // What stays valid of an admin may be certificates and revocations.
       if (isDone && folded().roles.get(keyId)?.role === 'admin') isStale = true
       return draft
@@ -100,7 +105,7 @@ export function openTrustSteps({ rows, fetch, owner }: TrustStepParts, writer: W
     refreshTrust,
     relist,
     list,
-    move: async () => work('todo|move|', async first => draftOfMoves(ground, first)),
+    move: async () => work('todo|move|', async first => draftOfMoves(ground, first, pieceMax)),
     markTrusted: async () => work('todo|trust|', async first => draftOfTrusted(rows, first)),
     fold,
   }

@@ -69,6 +69,7 @@ export interface WorldOptions {
   readonly rows?: KeyValue
   readonly owner?: KeyId
   readonly groupBlobsMax?: number
+  readonly pieceMax?: number
   readonly store?: BlobStore & SchemaLog
 }
 
@@ -86,6 +87,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     clock,
     messages: silentLog,
     groupBlobsMax: options.groupBlobsMax,
+    pieceMax: options.pieceMax,
   })
   const door = openDoor(store, () => undefined)
   return {

@@ -6,9 +6,11 @@ import fc from 'fast-check'
 import { PeerkeepError } from '../../src/base/errors.ts'
 import type { KeyValue } from '../../src/base/key-value.ts'
 import { openMemoryKeyValue } from '../../src/base/memory-key-value.ts'
+import type { BlobRef } from '../../src/blob/ref.ts'
 import type { Index } from '../../src/index/queries.ts'
 import type { Nanoseconds } from '../../src/schema/schema-blob.ts'
 import { at, openWorld, owner, rowsOf } from './index-world.ts'
+import { type MembersAt, assertSince, membersNow } from './members-since.ts'
 import type { SignedBytes } from './naive-blobs.ts'
 import { NaiveIndex } from './naive-index.ts'
 import { randomBlobs, signers } from './random-blobs.ts'
@@ -100,7 +102,14 @@ const inTurns = randomBlobs.chain(blobs =>
 test('the index answers as a naive reading of the blobs does, whatever comes late and whatever the clock was', async () => {
   await fc.assert(
     fc.asyncProperty(inTurns, async ({ order, cuts, times, size }) => {
-      const world = await openWorld({ groupBlobsMax: size })
+      const world = await openWorld({ groupBlobsMax: size, pieceMax: size })
+      const heard = new Set<BlobRef>()
+      world.index.onMembers(changes => {
+        for (const { ref, isMember } of changes) {
+          if (isMember) heard.add(ref)
+          else heard.delete(ref)
+        }
+      })
       const ends = [...cuts.sort((a, b) => a - b), order.length]
       for (const [i, time] of times.entries()) {
         world.clock.setWall(time)
@@ -108,6 +117,7 @@ test('the index answers as a naive reading of the blobs does, whatever comes lat
         await world.add(...here.map(blob => blob.bytes))
         const due = dueUntil(time)
         await compare(world.index, new NaiveIndex(here, { owner: owner.keyId, dueUntil: due }), due)
+        assert.deepEqual([...heard].sort(), [...(await membersNow(world)).members].sort())
       }
     }),
     { numRuns: runs },
@@ -120,7 +130,7 @@ test('the rows are the same in whatever order blobs come, in groups of any size,
       blobs: fc.constant(blobs),
       order: fc.shuffledSubarray([...blobs], { minLength: blobs.length }),
       size: fc.integer({ min: 1, max: 9 }),
-      kills: fc.array(fc.nat({ max: 60 }), { maxLength: 4 }),
+      kills: fc.array(fc.nat({ max: 150 }), { maxLength: 4 }),
       step: fc.integer({ min: 1, max: 20 }),
       times: fc.array(clock, { minLength: 1, maxLength: 4 }),
     }),
@@ -151,9 +161,11 @@ async function brokenRun(order: readonly SignedBytes[], run: Run): Promise<KeyVa
   let world = await openWorld({
     rows: failingAt(rows, run.kills.shift()),
     groupBlobsMax: run.size,
+    pieceMax: run.size,
   }).catch(() => undefined)
-  world ??= await openWorld({ rows, groupBlobsMax: run.size })
+  world ??= await openWorld({ rows, groupBlobsMax: run.size, pieceMax: run.size })
   const { store } = world
+  const snapshots: MembersAt[] = []
   let turn = 0
   const setClock = (): void => world?.clock.setWall(run.times[turn] ?? run.times.at(-1) ?? 0)
   for (let from = 0; from < order.length; from += run.step) {
@@ -163,18 +175,20 @@ async function brokenRun(order: readonly SignedBytes[], run: Run): Promise<KeyVa
       await world.add(...blobs)
     } catch {
       const failing = failingAt(rows, run.kills.shift())
-      const options = { groupBlobsMax: run.size, store }
+      const options = { groupBlobsMax: run.size, pieceMax: run.size, store }
       world = await openWorld({ ...options, rows: failing }).catch(async () =>
         openWorld({ ...options, rows }),
       )
       setClock()
       await world.add(...blobs).catch(() => undefined)
     }
+    snapshots.push(await membersNow(world))
     turn += 1
   }
-  const last = await openWorld({ rows, groupBlobsMax: run.size, store })
+  const last = await openWorld({ rows, groupBlobsMax: run.size, pieceMax: run.size, store })
   last.clock.setWall(run.times.at(-1) ?? 0)
   await last.index.catchUp()
+  for (const snapshot of snapshots) await assertSince(last, snapshot)
   return rows
 }
 
