@@ -50,9 +50,8 @@ export async function draftOfRetraction(
 ): Promise<Draft | undefined> {
   const { rows } = ground
   const text = await rows.get('todo|clock')
-  const known = text === undefined ? undefined : (JSON.parse(text) as Retraction)
-  if (known !== undefined && known.until <= dueUntil) return goOn(rows, known, rowsMax)
-  if (known === undefined && ground.horizon() <= dueUntil) return undefined
+  if (text !== undefined) return goOn(rows, JSON.parse(text) as Retraction, rowsMax)
+  if (ground.horizon() <= dueUntil) return undefined
   const draft = openDraft(rows)
   const ranges = ['latest|', ...SIGNED_LETTERS.map(letter => `meta|${letter}|`)]
   putRetraction(draft, { until: dueUntil, ranges, after: '', latest: '' })

@@ -48,12 +48,12 @@ export function noteStays(
   if (known === undefined || ref < known) draft.put(key, ref)
 }
 
-/** The batch that reads a piece of a set; `isDone` when it was the last one. */
+/** The batch that reads a piece of a set. */
 export async function draftOfListed(
   listing: Listing,
   [todo, place]: readonly [key: string, value: string],
   refsMax: number = LISTED_REFS_MAX,
-): Promise<{ draft: Draft; keyId: KeyId; isDone: boolean }> {
+): Promise<Draft> {
   const [, , keyId, set] = todo.split('|') as [string, string, KeyId, BlobRef]
   const draft = openDraft(listing.rows)
   await draft.load([`set|${keyId}|${set}`])
@@ -64,10 +64,9 @@ export async function draftOfListed(
   const piece = entries.slice(from, from + refsMax)
   await noteSubsets(draft, keyId, piece)
   await noteListed(listing, { draft, keyId }, piece)
-  const isDone = from + refsMax >= entries.length
-  if (isDone) draft.delete(todo)
-  else draft.put(todo, String(from + refsMax))
-  return { draft, keyId, isDone }
+  if (from + refsMax < entries.length) draft.put(todo, String(from + refsMax))
+  else draft.delete(todo)
+  return draft
 }
 
 interface Entry {
@@ -136,20 +135,20 @@ export async function draftOfRelisted(
   rows: KeyValue,
   todo: string,
   rowsMax: number = SETTLE_ROWS_MAX,
-): Promise<{ draft: Draft; isDone: boolean }> {
+): Promise<Draft> {
   const keyId = lastField(todo) as KeyId
   const draft = openDraft(rows)
   for (const prefix of ['listed', 'stays', 'set']) {
     const range = { ...prefixRange(`${prefix}|${keyId}|`), limit: rowsMax }
     const found = await Array.fromAsync(rows.scan(range))
     for (const [key] of found) draft.delete(key)
-    if (found.length > 0) return { draft, isDone: false }
+    if (found.length > 0) return draft
   }
   for (const manifest of (await readRevoked(rows)).get(keyId) ?? []) noteSet(draft, keyId, manifest)
   draft.put(`todo|move|${keyId}`, MOVE_ALL)
   draft.put(`todo|trust|${keyId}`, '')
   draft.delete(todo)
-  return { draft, isDone: true }
+  return draft
 }
 
 /** The row `revoked`. */

@@ -10,6 +10,7 @@ import { noteSetCame } from './listing.ts'
 import { type Stat, absentOf, noteArrived, noteMissing, restoreMeta } from './missing.ts'
 import type { ReadBlob } from './read-blob.ts'
 import { readMeta } from './rows.ts'
+import { firstRow } from './settle.ts'
 import { openStateUpdates } from './state-updates.ts'
 import { type Taking, needsOf, rowsToLoad, takeBlob } from './take.ts'
 
@@ -69,7 +70,7 @@ async function chooseFresh(
   draft: Draft,
   blobs: readonly ReadBlob[],
 ): Promise<readonly ReadBlob[]> {
-  const hasDisputed = parts.revoked.length > 0
+  const hasDisputed = await mayBeDisputed(parts)
   await draft.load(['counts', ...blobs.flatMap(blob => rowsOfBlob(blob, hasDisputed))])
   await draft.load(blobs.flatMap(blob => rowOfListed(parts, draft, blob)))
   const counts = readCounts(draft)
@@ -83,6 +84,11 @@ async function chooseFresh(
   }
   writeCounts(draft, counts)
   return [...fresh.values()]
+}
+
+/** A key that is no longer revoked leaves rows that are still to be moved. */
+async function mayBeDisputed({ rows, revoked }: GroupParts): Promise<boolean> {
+  return revoked.length > 0 || (await firstRow(rows, 'meta|d|')) !== undefined
 }
 
 function rowsOfBlob(blob: ReadBlob, hasDisputed: boolean): string[] {

@@ -182,11 +182,10 @@ function takeClaim(taking: Taking, blob: SignedBlob): void {
   if (known === undefined) {
     taking.counts.claims += 1
     draft.put(key, writeClaim(claim))
-    takeMeaning(draft, claim)
+    takeMeaning(taking, claim)
   } else {
     takeTwin(draft, readClaim(key, known), claim)
   }
-  if (trustRow(claim)) taking.isTrustTouched = true
   const acts = isOwn(claim.keyId) && !isRevoked(claim.keyId) && claim.date <= dueUntil
   if (known === undefined && acts && updates.apply(claim))
     draft.put(`by|${claim.keyId}|${claim.about}`, '')
@@ -200,10 +199,13 @@ function takeTwin(draft: Draft, known: ClaimRow, twin: ClaimRow): void {
   draft.put(keyOfClaim(twin), writeClaim({ ...twin, ref, isTwinned: true }))
 }
 
-function takeMeaning(draft: Draft, claim: ClaimRow): void {
+function takeMeaning(taking: Taking, claim: ClaimRow): void {
+  const { draft } = taking
   if (claim.body.claimType === 'delete') draft.put(`aimed|${claim.body.target}`, '')
   const row = trustRow(claim)
-  if (row) draft.put(...row)
+  if (!row) return
+  draft.put(...row)
+  taking.isTrustTouched = true
 }
 
 /** The row of a claim that says whose a key is, if it stands on a device's permanode. */

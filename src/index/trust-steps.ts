@@ -49,6 +49,7 @@ export function openTrustSteps(
     isRevoked: key => trust.isRevoked(key),
     horizon: () => writer.horizon(),
   }
+  const listing = { ...ground, fetch }
   let isStale = true
 
   async function refreshTrust(): Promise<boolean> {
@@ -72,26 +73,10 @@ export function openTrustSteps(
     })
   }
 
-  async function relist(): Promise<boolean> {
-    return work('todo|relist|', async ([todo]) => {
-      const { draft, isDone } = await draftOfRelisted(rows, todo, pieceMax)
-      if (isDone) isStale = true
-      return draft
-    })
-  }
-
-  async function list(): Promise<boolean> {
-    return work('todo|set|', async first => {
-      const { draft, keyId, isDone } = await draftOfListed({ ...ground, fetch }, first, pieceMax)
-      // What stays valid of an admin may be certificates and revocations.
-      if (isDone && folded().roles.get(keyId)?.role === 'admin') isStale = true
-      return draft
-    })
-  }
-
   async function fold(): Promise<boolean> {
     return writer.write(async () => {
       const done = await draftOfDirty(ground)
+      // What stays valid of an admin may be a certificate or a revocation: it marked the permanode it stands on.
       if (done?.isDeviceTouched === true) isStale = true
       return done?.draft
     })
@@ -103,8 +88,9 @@ export function openTrustSteps(
     folded,
     staleTrust: () => void (isStale = true),
     refreshTrust,
-    relist,
-    list,
+    relist: async () =>
+      work('todo|relist|', async ([todo]) => draftOfRelisted(rows, todo, pieceMax)),
+    list: async () => work('todo|set|', async first => draftOfListed(listing, first, pieceMax)),
     move: async () => work('todo|move|', async first => draftOfMoves(ground, first, pieceMax)),
     markTrusted: async () => work('todo|trust|', async first => draftOfTrusted(rows, first)),
     fold,

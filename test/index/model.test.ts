@@ -3,12 +3,12 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
-import { PeerkeepError } from '../../src/base/errors.ts'
 import type { KeyValue } from '../../src/base/key-value.ts'
 import { openMemoryKeyValue } from '../../src/base/memory-key-value.ts'
 import type { BlobRef } from '../../src/blob/ref.ts'
 import type { Index } from '../../src/index/queries.ts'
 import type { Nanoseconds } from '../../src/schema/schema-blob.ts'
+import { failingAt } from './failing-rows.ts'
 import { at, openWorld, owner, rowsOf } from './index-world.ts'
 import { type MembersAt, assertSince, membersNow } from './members-since.ts'
 import type { SignedBytes } from './naive-blobs.ts'
@@ -190,16 +190,4 @@ async function brokenRun(order: readonly SignedBytes[], run: Run): Promise<KeyVa
   await last.index.catchUp()
   for (const snapshot of snapshots) await assertSince(last, snapshot)
   return rows
-}
-
-/** Rows whose batches fail from the given one on, as when the process is gone. */
-function failingAt(rows: KeyValue, batch: number | undefined): KeyValue {
-  let left = batch ?? Infinity
-  return {
-    ...rows,
-    async batch(operations, options) {
-      if (left-- <= 0) throw new PeerkeepError('IO', 'killed here by the test')
-      await rows.batch(operations, options)
-    },
-  }
 }
