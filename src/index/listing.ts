@@ -112,13 +112,20 @@ async function noteListed(
 }
 
 async function signedOf(draft: Draft, refs: readonly BlobRef[]): Promise<SignedMeta[]> {
-  await draft.load(refs.flatMap(ref => SIGNED_LETTERS.map(letter => `meta|${letter}|${ref}`)))
-  return refs.flatMap(ref =>
-    SIGNED_LETTERS.flatMap(letter => {
-      const text = draft.get(`meta|${letter}|${ref}`)
-      return (text === undefined ? undefined : signedMeta(ref, letter, text)) ?? []
-    }),
-  )
+  const found: SignedMeta[] = []
+  let left = refs
+  // Most are members still: their letters change after this.
+  for (const letter of SIGNED_LETTERS) {
+    await draft.load(left.map(ref => `meta|${letter}|${ref}`))
+    const texts = left.map(ref => draft.get(`meta|${letter}|${ref}`))
+    for (const [i, ref] of left.entries()) {
+      const text = texts[i]
+      const meta = text === undefined ? undefined : signedMeta(ref, letter, text)
+      if (meta) found.push(meta)
+    }
+    left = left.filter((_, i) => texts[i] === undefined)
+  }
+  return found
 }
 
 /** What acts now is to be folded. */

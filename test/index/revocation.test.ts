@@ -249,6 +249,31 @@ test('when an admin is thrown out, what its revocation listed lists nothing any 
   assert.ok((await disputed(index)).includes(refOf(newer)))
 })
 
+test('keys that change hands more than once in a pass end where they belong', async () => {
+  const { index, add, album, title } = await openFamily({ groupBlobsMax: 1 })
+  const newer = attribute(album, ['title', 'Autumn'], { signer: laptop, date: at(20) })
+  await add(newer, ...revocation(laptop, [title], owner))
+  // The laptop is made a device by the desktop alone: with it goes the laptop, and what was listed of it.
+  const listed = revocation(laptop, [newer], desktop)
+  await add(...listed, ...revocation(desktop, [], owner), ...revocation(nas, [], owner))
+  assert.equal(index.trust.isOwn(laptop.keyId), false)
+  assert.deepEqual(await signedBy(index, laptop.keyId), [])
+  assert.equal(await titleOf(index, album), undefined)
+  await add(...certificate(laptop, 'device', owner))
+  assert.equal(await titleOf(index, album), 'Summer')
+  assert.deepEqual(await signedBy(index, laptop.keyId), [refOf(title)])
+  assert.equal(await index.mayStore(laptop.keyId, refOf(newer)), false)
+})
+
+test('a key that is nobody any more and then revoked leaves no member behind', async () => {
+  const { index, add, title } = await openFamily({ groupBlobsMax: 1 })
+  await add(...revocation(desktop, [], owner), ...revocation(laptop, [], owner))
+  assert.equal((await members(index)).includes(refOf(title)), false)
+  assert.equal((await disputed(index)).includes(refOf(title)), false)
+  await add(...certificate(laptop, 'device', owner))
+  assert.equal((await disputed(index)).includes(refOf(title)), true)
+})
+
 test('only the owner throws an admin out, and nobody the owner', async () => {
   const { index, add, album } = await openFamily()
   const studio = signerNamed('studio')
