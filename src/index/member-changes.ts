@@ -12,6 +12,7 @@ const SETS: readonly (readonly [prefix: string, set: MetaKind])[] = [
 export function memberChanges(operations: readonly KeyValueOperation[]): MemberChange[] {
   const changes: MemberChange[] = []
   for (const { type, key } of operations) {
+    if (!key.startsWith('meta|')) continue
     const set = SETS.find(([prefix]) => key.startsWith(prefix))?.[1]
     if (set) changes.push({ set, ref: lastField(key) as BlobRef, isMember: type === 'put' })
   }

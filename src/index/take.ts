@@ -212,11 +212,11 @@ function takeMeaning(taking: Taking, claim: ClaimRow): void {
 function trustRow({ body, keyId, date, id }: ClaimRow): [key: string, value: string] | undefined {
   if (body.claimType !== 'set-attribute' && body.claimType !== 'add-attribute') return undefined
   const { attribute, value = '', permanode } = body
-  const place = `${keyId}|${permanode}|${date}|${id}`
+  const place = (): string => `${keyId}|${permanode}|${date}|${id}`
   if (attribute === ROLE_ATTRIBUTE && body.claimType === 'set-attribute')
-    return roles.has(value) ? [`cert|${place}`, value] : undefined
+    return roles.has(value) ? [`cert|${place()}`, value] : undefined
   return attribute === REVOKED_ATTRIBUTE && isBlobRef(value)
-    ? [`revoke|${place}`, value]
+    ? [`revoke|${place()}`, value]
     : undefined
 }
 
