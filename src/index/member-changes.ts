@@ -1,19 +1,16 @@
 import type { KeyValueOperation } from '../base/key-value.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import type { MemberChange, MetaKind } from './queries.ts'
-import { lastField } from './rows.ts'
+import { MEMBER_PREFIXES, lastField } from './rows.ts'
 
-const SETS: readonly (readonly [prefix: string, set: MetaKind])[] = [
-  ['meta|c|', 'claims'],
-  ['meta|s|', 'schema'],
-]
+const SETS = Object.entries(MEMBER_PREFIXES) as [set: MetaKind, prefix: string][]
 
 /** What a batch does to the sets. */
 export function memberChanges(operations: readonly KeyValueOperation[]): MemberChange[] {
   const changes: MemberChange[] = []
   for (const { type, key } of operations) {
     if (!key.startsWith('meta|')) continue
-    const set = SETS.find(([prefix]) => key.startsWith(prefix))?.[1]
+    const set = SETS.find(([, prefix]) => key.startsWith(prefix))?.[0]
     if (set) changes.push({ set, ref: lastField(key) as BlobRef, isMember: type === 'put' })
   }
   return changes

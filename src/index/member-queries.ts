@@ -4,17 +4,20 @@ import type { LogPosition, SizedRef } from '../blob/store.ts'
 import type { KeyId } from '../schema/signer.ts'
 import { signedMeta } from './letters.ts'
 import type { DisputedBlob, MemberVersion, MetaKind } from './queries.ts'
-import { dateOfText, lastField, rangeAfter, readMeta } from './rows.ts'
+import { MEMBER_PREFIXES, dateOfText, lastField, rangeAfter, readMeta } from './rows.ts'
 
 export async function* enumerateMeta(
   rows: KeyValue,
   kind: MetaKind,
   after?: BlobRef,
 ): AsyncGenerator<SizedRef> {
-  const prefix = kind === 'claims' ? 'meta|c|' : 'meta|s|'
-  for await (const [key, value] of rows.scan(rangeAfter(prefix, after))) {
+  for await (const [key, value] of rows.scan(rangeAfter(MEMBER_PREFIXES[kind], after))) {
     yield { ref: lastField(key) as BlobRef, size: readMeta(value).size }
   }
+}
+
+export async function queryMember(rows: KeyValue, kind: MetaKind, ref: BlobRef): Promise<boolean> {
+  return (await rows.get(`${MEMBER_PREFIXES[kind]}${ref}`)) !== undefined
 }
 
 /** Lost ones too: others may have them. */

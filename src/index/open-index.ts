@@ -11,6 +11,7 @@ import { firstEpoch } from './member-changes.ts'
 import {
   enumerateMeta,
   queryDisputed,
+  queryMember,
   queryMemberVersion,
   querySignedBy,
 } from './member-queries.ts'
@@ -82,13 +83,20 @@ function permanodeQueries(ground: Ground): PermanodeQueries {
 
 type MemberQueries = Pick<
   Index,
-  'enumerateMeta' | 'mayStore' | 'signedBy' | 'disputed' | 'onMembers' | 'memberVersion'
+  | 'enumerateMeta'
+  | 'isMember'
+  | 'mayStore'
+  | 'signedBy'
+  | 'disputed'
+  | 'onMembers'
+  | 'memberVersion'
 >
 
 function memberQueries({ ground, onMembers }: Follower): MemberQueries {
   const { rows } = ground
   return {
     enumerateMeta: (kind, after) => enumerateMeta(rows, kind, after),
+    isMember: async (kind, ref) => queryMember(rows, kind, ref),
     mayStore: async (signer, ref) => isMember(ground, signer, ref),
     signedBy: key => querySignedBy(rows, key),
     disputed: after => queryDisputed(rows, after),

@@ -55,6 +55,8 @@ export interface Index extends AsyncDisposable {
   /** Says that blobs are gone (damaged, quarantined): they are missing again if schema needs them. */
   lost(refs: readonly BlobRef[]): Promise<void>
 
+  /** Whether `enumerateMeta` of the kind names the blob. */
+  isMember(kind: MetaKind, ref: BlobRef): Promise<boolean>
   /** Whether a blob signed by this key may be kept: the key is own, and if it is revoked, the blob is listed. */
   mayStore(signer: KeyId, ref: BlobRef): Promise<boolean>
   /** What is known that this key signed and that counts now, in no order: what a revocation of it must list. */

@@ -156,6 +156,9 @@ export function claimKey(
   return `claim|${about}|${claimClass}|${date}|${keyId}|${id}`
 }
 
+/** What the `meta` rows of the sets that two devices compare begin with. */
+export const MEMBER_PREFIXES = { claims: 'meta|c|', schema: 'meta|s|' } as const
+
 /** The range of the rows `prefix` and a ref, those behind `after`. */
 export function rangeAfter(
   prefix: string,

@@ -29,6 +29,8 @@ interface ClaimWriterParts {
   readonly index: () => Index
   readonly clock: Clock
   readonly random: Random
+  /** Told of each blob that was signed and stored. */
+  readonly onSigned: (bytes: Uint8Array) => void
 }
 
 export function openClaimWriter({
@@ -37,6 +39,7 @@ export function openClaimWriter({
   index,
   clock,
   random,
+  onSigned,
 }: ClaimWriterParts): ClaimWriter {
   let last: Nanoseconds = 0n
 
@@ -49,6 +52,7 @@ export function openClaimWriter({
 
   async function store(bytes: Uint8Array): Promise<BlobRef> {
     const { ref } = await door.receive(bytes)
+    onSigned(bytes)
     await index().catchUp()
     return ref
   }

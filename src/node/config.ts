@@ -2,6 +2,7 @@ import { parse, stringify, TomlError } from 'smol-toml'
 
 import { PeerkeepError } from '../base/errors.ts'
 import { type FileLayer, replaceFile } from '../base/files.ts'
+import { parseReserve } from './reserve.ts'
 
 /** What a home is configured to be: `config.toml`, every key optional there. */
 export interface Config {
@@ -15,6 +16,12 @@ export interface Config {
   readonly bootstrap: readonly string[]
   /** Directory of the blobs; undefined for `blobs/` in the home. */
   readonly store: string | undefined
+  /** Whether devices in the same network are looked for by multicast. */
+  readonly local: boolean
+  /** What stays free of the disk: `20GB`, `10%`; undefined for a tenth, of a large disk 20 GB. */
+  readonly reserve: string | undefined
+  /** Days in which everything stored is read once, in the background; 0 for never. */
+  readonly scrub: number
 }
 
 export const defaultConfig: Config = {
@@ -23,6 +30,9 @@ export const defaultConfig: Config = {
   listen: ['/ip4/0.0.0.0/tcp/3180'],
   bootstrap: [],
   store: undefined,
+  local: true,
+  reserve: undefined,
+  scrub: 30,
 }
 
 /** The keys of `config.toml`, and how the text that `config set` takes becomes a value of each. */
@@ -32,6 +42,9 @@ const readers: { readonly [Key in keyof Config]: (value: unknown, key: string) =
   listen: readMultiaddrs,
   bootstrap: readNodes,
   store: readAbsolutePath,
+  local: readSwitch,
+  reserve: readReserve,
+  scrub: readDays,
 }
 
 /** The file as a config. Rejects with `BAD_CONFIG` naming the file, the line or key, and what it takes. */
@@ -86,6 +99,24 @@ function readTable(table: Readonly<Record<string, unknown>>, source: string): Pa
 function readText(value: unknown, key: string): string {
   if (typeof value === 'string' && value.length > 0 && value.length <= 200) return value
   throw new PeerkeepError('BAD_CONFIG', `${key} must be a text of 1 to 200 characters`)
+}
+
+function readSwitch(value: unknown, key: string): boolean {
+  if (value === true || value === 'on') return true
+  if (value === false || value === 'off') return false
+  throw new PeerkeepError('BAD_CONFIG', `${key} is on or off`)
+}
+
+function readReserve(value: unknown, key: string): string {
+  const text = typeof value === 'string' ? value : ''
+  parseReserve(text, key)
+  return text
+}
+
+function readDays(value: unknown, key: string): number {
+  const days = typeof value === 'string' && value !== '' ? Number(value) : value
+  if (Number.isSafeInteger(days) && Number(days) >= 0 && Number(days) <= 3650) return Number(days)
+  throw new PeerkeepError('BAD_CONFIG', `${key} must be a number of days, 0 for never`)
 }
 
 function readHostPort(value: unknown, key: string): string {

@@ -1,55 +1,73 @@
-import { PeerkeepError } from '../base/errors.ts'
-import { isBlobRef, type BlobRef } from '../blob/ref.ts'
+import { isBlobRef, type BlobRef, refOf } from '../blob/ref.ts'
 import { openPeerHost, type PeerHost } from '../peer/host.ts'
 import type { Admission, JoinRequest } from '../peer/pairing.ts'
-import type { Membership, ReplicaSource } from '../peer/source.ts'
+import type { Membership } from '../peer/source.ts'
 import { makeCertificate } from '../schema/certificates.ts'
-import { ed25519Signer } from '../schema/ed25519-signer.ts'
-import { ed25519KeyBlob, readKeyBlob } from '../schema/key-blob.ts'
-import { splitSigned, verifySigned } from '../schema/signed-blob.ts'
+import { ed25519KeyBlob } from '../schema/key-blob.ts'
 import type { KeyId, Signer } from '../schema/signer.ts'
 import { devicePermanodeKey } from '../schema/well-known.ts'
-import { ownerSeed, readWords } from '../schema/words.ts'
+import { certifierOf } from './certifier.ts'
 import type { Config } from './config.ts'
-import { holdsSnapshot } from './holding.ts'
-import type { HomeKeys } from './keys.ts'
+import { openGroupSecrets } from './group-secrets.ts'
+import { type HomeKeys, saveGroupSecret } from './keys.ts'
 import type { Invitation, Network, PeerState } from './network.ts'
 import type { Node } from './node.ts'
 import { readAddresses, saveAddresses } from './peer-addresses.ts'
+import { replicaSource } from './replica-source.ts'
+import { parseReserve, roomAbove } from './reserve.ts'
 import { risingDates } from './rising-dates.ts'
-import { refOf } from '../blob/ref.ts'
+import { openTrieStore } from './trie-store.ts'
 
 /** Puts a node on the line to the owner's other devices. */
 export async function connectNode(
   node: Node,
   keys: HomeKeys,
-  { listen, bootstrap }: Pick<Config, 'listen' | 'bootstrap'>,
+  config: Pick<Config, 'listen' | 'bootstrap' | 'local' | 'reserve'>,
 ): Promise<Network> {
-  const { clock, random, log } = node.system
+  const { clock, random, log, files } = node.system
+  const index = (): Node['index'] => node.index
+  const reserve = config.reserve === undefined ? undefined : parseReserve(config.reserve, 'reserve')
+  const secrets = openGroupSecrets({
+    secret: keys.groupSecret,
+    index,
+    save: secret => saveGroupSecret(files, node.paths, secret),
+  })
   const host = await openPeerHost({
     seed: keys.deviceSeed,
-    listen,
-    bootstrap,
-    source: replicaSource(node),
+    listen: config.listen,
+    bootstrap: config.bootstrap,
+    isLocal: config.local,
+    source: replicaSource({
+      ...node,
+      index,
+      room: () => roomAbove(files, node.paths.directory, reserve),
+    }),
     membership: membershipOf(node),
+    secrets,
+    ownerId: node.index.trust.owner,
+    tries: openTrieStore({ files, directory: node.paths.tries, index, log: node.store }),
     clock,
     random,
     log,
   })
+  const { replica } = host
   return {
     get addresses() {
       return host.addresses()
     },
     peers: () => peerStates(node, host),
-    changed: () => host.changed(),
-    onChange: listener => host.onChange(listener),
-    holders: snapshot => host.holders(snapshot),
+    push: bytes => replica.push(bytes),
+    onChange: listener => replica.onChange(listener),
+    rivals: () => replica.rivals(),
+    clockLead: () => Math.max(0, Math.min(...nonEmpty(replica.clockLeads()))),
+    replaceSecret: secret => secrets.keep(secret),
     async invite(invitation) {
-      const certifier = certifierOf(node, keys, invitation.words)
+      const certifier = certifierOf(node, invitation.words)
       const { keyId, name } = await host.invite({
         show: invitation.show,
         confirm: request => invitation.confirm(request.name),
-        admit: request => admit(node, keys, { request, certifier, invitation }),
+        admit: request =>
+          admit(node, { request, certifier, invitation, groupSecret: secrets.secret() }),
         signal: invitation.signal,
       })
       return { keyId, name }
@@ -59,91 +77,66 @@ export async function connectNode(
   }
 }
 
-function peerStates(node: Node, host: PeerHost): PeerState[] {
-  const sessions = new Map(host.sessions().map(session => [session.keyId, session]))
-  return membershipOf(node)
-    .members()
-    .map(keyId => {
-      const session = sessions.get(keyId)
-      return {
-        keyId,
-        isConnected: session !== undefined,
-        lastInSync: session?.lastInSync(),
-        bytesReceived: session?.bytesReceived() ?? 0,
-      }
-    })
+/** With nobody connected, nobody's clock says otherwise. */
+function nonEmpty(leads: readonly number[]): readonly number[] {
+  return leads.length === 0 ? [0] : leads
+}
+
+function peerStates(node: Node, { replica }: PeerHost): PeerState[] {
+  const sessions = new Map(replica.sessions().map(session => [session.keyId, session]))
+  return othersOf(node).map(keyId => {
+    const session = sessions.get(keyId)
+    const state = session?.state()
+    const last = replica.lastState(keyId)
+    return {
+      keyId,
+      isConnected: session !== undefined,
+      path: session?.path,
+      lastInSync: last?.lastInSync,
+      behind: state?.behind ?? 0,
+      bytesReceived: last?.bytesReceived ?? 0,
+      bytesPerSecond: state?.bytesPerSecond ?? 0,
+      paused: state?.paused,
+    }
+  })
+}
+
+/** The owner's devices but this one that may come in. */
+function othersOf(node: Node): KeyId[] {
+  return node.index.trust
+    .devices()
+    .filter(device => !device.isRevoked && device.keyId !== node.device.keyId)
+    .map(device => device.keyId)
 }
 
 function membershipOf(node: Node): Membership {
   const self = node.device.keyId
-  const members = (): KeyId[] =>
-    node.index.trust
-      .devices()
-      .map(device => device.keyId)
-      .filter(key => key !== self)
   return {
     self,
     name: () => node.index.trust.devices().find(device => device.keyId === self)?.name ?? self,
-    isMember: key => members().includes(key),
-    members,
+    // A node with this very key may be met through others, never as a peer.
+    isMember: key => othersOf(node).includes(key),
+    members() {
+      const retired = node.index.trust.devices().filter(device => device.isRetired)
+      return othersOf(node).filter(key => !retired.some(device => device.keyId === key))
+    },
     onChange: listener => node.index.trust.onChange(listener),
     addresses: key => readAddresses(node.state, key),
     remember: (key, addresses) => saveAddresses(node.state, key, addresses),
   }
 }
 
-function replicaSource(node: Node): ReplicaSource {
-  return {
-    enumerate: (set, after) => node.index.enumerateMeta(set, after),
-    fetch: ref => node.store.fetch(ref),
-    async take(set, ref, bytes) {
-      if (set === 'claims' && !(await mayStore(node, bytes))) return false
-      await node.door.receive(bytes, ref)
-      return true
-    },
-    async settled() {
-      await node.arrivals.settled()
-      await node.index.catchUp()
-    },
-    async *wants() {
-      for await (const { needed } of node.index.missing()) yield needed
-    },
-    holds: snapshot => holdsSnapshot(node, snapshot),
-  }
-}
-
-/** Keys may be stored; what is signed, when its signature is right and its key is one of the owner's. */
-async function mayStore(node: Node, bytes: Uint8Array): Promise<boolean> {
-  if (readKeyBlob(bytes)) return true
-  const signed = splitSigned(bytes)
-  const keyBlob = signed && (await node.store.fetch(signed.signer))
-  if (!keyBlob) return false
-  const key = await verifySigned(signed, keyBlob).catch((error: unknown) => {
-    if (error instanceof PeerkeepError) return undefined
-    throw error
-  })
-  return key !== undefined && node.index.trust.isOwn(key)
-}
-
-/** Who certifies: the owner's key out of the words, or this device, which must be an admin. */
-function certifierOf(node: Node, keys: HomeKeys, words: string | undefined): Signer {
-  if (words === undefined) return node.device
-  const owner = ed25519Signer(ownerSeed(readWords(words)))
-  if (owner.keyId === readKeyBlob(keys.ownerKeyBlob)?.keyId) return owner
-  throw new PeerkeepError('BAD_WORDS', 'these are the words of another owner')
-}
-
 interface Entering {
   readonly request: JoinRequest
   readonly certifier: Signer
   readonly invitation: Invitation
+  readonly groupSecret: Uint8Array
 }
 
 /** Certifies a newcomer, here first, and answers everything that certifies the owner's devices. */
 async function admit(
   node: Node,
-  keys: HomeKeys,
-  { request, certifier, invitation }: Entering,
+  { request, certifier, invitation, groupSecret }: Entering,
 ): Promise<Admission> {
   const keyBlob = ed25519KeyBlob(Buffer.from(request.keyId.slice('ed25519-'.length), 'hex'))
   const device = { keyId: request.keyId, keyRef: refOf(keyBlob) }
@@ -160,8 +153,8 @@ async function admit(
   const self = node.index.trust.devices().find(known => known.keyId === node.device.keyId)
   return {
     inviterName: self?.name ?? node.device.keyId,
-    ownerKeyBlob: keys.ownerKeyBlob,
-    groupSecret: keys.groupSecret,
+    ownerKeyBlob: node.ownerKeyBlob,
+    groupSecret,
     blobs: await certifyingBlobs(node),
   }
 }

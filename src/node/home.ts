@@ -11,6 +11,8 @@ export interface HomePaths {
   readonly blobIndex: string
   readonly searchIndex: string
   readonly statCache: string
+  /** The compared sets, as they were at the last end. */
+  readonly tries: string
   readonly keys: string
   /** Durable state that is in no blob. Its database is open as long as the home is: the lock. */
   readonly state: string
@@ -31,6 +33,7 @@ export function homePaths(directory: string, temporary: string): HomePaths {
     blobIndex: join(directory, 'index', 'blobs'),
     searchIndex: join(directory, 'index', 'search'),
     statCache: join(directory, 'index', 'stat'),
+    tries: join(directory, 'index', 'tries'),
     keys: join(directory, 'keys'),
     state: join(directory, 'state', 'rows'),
     holder: join(directory, 'state', 'holder.json'),

@@ -46,6 +46,15 @@ export async function saveKeys(files: FileLayer, paths: HomePaths, keys: HomeKey
   await replaceFile(files, join(paths.keys, 'owner.pub'), keys.ownerKeyBlob)
 }
 
+/** Replaces the secret that the devices share. */
+export async function saveGroupSecret(
+  files: FileLayer,
+  paths: HomePaths,
+  secret: Uint8Array,
+): Promise<void> {
+  await replaceFile(files, join(paths.keys, 'group'), hexLine(secret))
+}
+
 function hexLine(secret: Uint8Array): Uint8Array {
   return Buffer.from(`${Buffer.from(secret).toString('hex')}\n`)
 }

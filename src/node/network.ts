@@ -1,4 +1,3 @@
-import type { BlobRef } from '../blob/ref.ts'
 import type { DeviceRole } from '../index/queries.ts'
 import type { KeyId } from '../schema/signer.ts'
 
@@ -7,12 +6,16 @@ export interface Network extends AsyncDisposable {
   /** Multiaddrs that other devices can reach this one at. */
   readonly addresses: readonly string[]
   peers(): readonly PeerState[]
-  /** Says that there is something new here, so that peers come and get it. Returns at once. */
-  changed(): void
+  /** Sends a claim that was just signed to all connected devices. Returns at once. */
+  push(bytes: Uint8Array): void
   /** Calls back whenever `peers()` may have changed; returns what stops it. */
   onChange(listener: () => void): () => void
-  /** Devices, connected now, that say they hold everything of a snapshot. */
-  holders(snapshot: BlobRef): Promise<readonly KeyId[]>
+  /** Run ids of other nodes that run with the key of this device. */
+  rivals(): readonly string[]
+  /** Milliseconds by which the clock here is ahead of every connected device's; 0 when it is not. */
+  clockLead(): number
+  /** Replaces the secret that the devices share; the others ask for it once they know of its check. */
+  replaceSecret(secret: Uint8Array): Promise<void>
   /**
    * Opens a ticket and resolves once a device has joined with it. `show` is called with the ticket's
    * text. Rejects with `TIMED_OUT` when nobody came, `ABORTED` by the signal.
@@ -33,7 +36,14 @@ export interface Invitation {
 export interface PeerState {
   readonly keyId: KeyId
   readonly isConnected: boolean
-  /** When everything that the peer had was here, in milliseconds since 1970. */
+  /** Where it is connected from or to, as a multiaddr. */
+  readonly path: string | undefined
+  /** When both had the same, in milliseconds since 1970; of the time since the start of this node. */
   readonly lastInSync: number | undefined
+  /** Blobs that it is known to have and that are not here yet. */
+  readonly behind: number
   readonly bytesReceived: number
+  readonly bytesPerSecond: number
+  /** Why nothing is stored from it at the moment. */
+  readonly paused: string | undefined
 }

@@ -1,3 +1,4 @@
+import type { MemberChange } from '../peer/source.ts'
 import type { Clock } from '../base/clock.ts'
 import type { FileLayer } from '../base/files.ts'
 import type { KeyValue } from '../base/key-value.ts'
@@ -22,6 +23,8 @@ export interface Node extends AsyncDisposable {
   readonly config: Config
   /** This device's key; its claims are signed with it. */
   readonly device: Signer
+  /** The owner's public key blob. */
+  readonly ownerKeyBlob: Uint8Array
   readonly store: PackStore
   readonly door: Door
   /** Another one after `reindex`. */
@@ -33,6 +36,8 @@ export interface Node extends AsyncDisposable {
   readonly system: System
   /** The line to other devices; undefined in a process that only runs one command. */
   readonly network: Network | undefined
+  /** Hears of what comes into the compared sets and goes, whichever index there is; returns what stops it. */
+  onMembers(listener: (changes: readonly MemberChange[]) => void): () => void
   /** Drops the search index and builds it again from the store. */
   reindex(): Promise<void>
   /** Opens the stat cache at the first use. */

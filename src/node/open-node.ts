@@ -9,11 +9,13 @@ import { openIndex } from '../index/open-index.ts'
 import type { Index } from '../index/queries.ts'
 import { classifyBlob } from '../schema/classify.ts'
 import { ed25519Signer } from '../schema/ed25519-signer.ts'
+import type { MemberChange } from '../peer/source.ts'
 import { readKeyBlob } from '../schema/key-blob.ts'
 import type { KeyId } from '../schema/signer.ts'
 import { openClaimWriter } from './claim-writer.ts'
 import { loadConfig } from './config.ts'
 import { lockHome } from './home-lock.ts'
+import { openHoldingsKeeper } from './holdings-keeper.ts'
 import type { HomePaths } from './home.ts'
 import { type HomeKeys, loadKeys } from './keys.ts'
 import type { Network } from './network.ts'
@@ -86,19 +88,31 @@ async function openParts(
   closers.push(() => index.close())
   const arrivals = openArrivals(() => index)
   let network: Network | undefined
+  const memberListeners = new Set<(changes: readonly MemberChange[]) => void>()
+  const tellMembers = (changes: readonly MemberChange[]): void => {
+    for (const listener of memberListeners) listener(changes)
+  }
+  index.onMembers(tellMembers)
   const door = openDoor(store, (ref, bytes) => {
     if (classifyBlob(bytes) === 'meta') index.wake()
     else arrivals.add(ref)
-    network?.changed()
   })
   const device = ed25519Signer(keys.deviceSeed)
-  const claims = openClaimWriter({ signer: device, door, index: () => index, clock, random })
+  const claims = openClaimWriter({
+    signer: device,
+    door,
+    index: () => index,
+    clock,
+    random,
+    onSigned: bytes => network?.push(bytes),
+  })
   let statCache: Promise<KeyValue> | undefined
   const close = closeOnce(closers)
   const node: Node = {
     paths,
     config,
     device,
+    ownerKeyBlob: keys.ownerKeyBlob,
     store,
     door,
     claims,
@@ -111,10 +125,15 @@ async function openParts(
     get network() {
       return network
     },
+    onMembers(listener) {
+      memberListeners.add(listener)
+      return () => void memberListeners.delete(listener)
+    },
     async reindex() {
       await index.close()
       await dropRows(rows)
       index = await reopenIndex()
+      index.onMembers(tellMembers)
       await index.catchUp()
     },
     statCache: () =>
@@ -126,7 +145,10 @@ async function openParts(
     [Symbol.asyncDispose]: close,
   }
   await index.catchUp()
-  if (options.connect) network = opened(await options.connect(node, keys))
+  if (options.connect) {
+    network = opened(await options.connect(node, keys))
+    opened(openHoldingsKeeper(node))
+  }
   return node
 }
 

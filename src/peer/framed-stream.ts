@@ -1,7 +1,7 @@
 import type { Stream } from '@libp2p/interface'
 
 import { PeerkeepError } from '../base/errors.ts'
-import { FRAME_BYTES_MAX, RECEIVE_BUFFER_BYTES } from './limits.ts'
+import { FRAME_BYTES_MAX, RECEIVE_BUFFER_BYTES, SEND_BYTES } from './limits.ts'
 
 /**
  * Frames over a libp2p stream, with bounded memory on both sides whatever the other one does: libp2p's own
@@ -9,7 +9,10 @@ import { FRAME_BYTES_MAX, RECEIVE_BUFFER_BYTES } from './limits.ts'
  * big-endian) and so many bytes.
  */
 export interface FramedStream {
-  /** Sends a frame; resolves when the next one may be sent. Rejects once the stream is over. */
+  /**
+   * Sends a frame; resolves when the next one may be sent, which may be before this one has left. Rejects once the
+   * stream is over. The bytes are the stream's from then on.
+   */
   send(body: Uint8Array): Promise<void>
   /** The next frame; undefined at the end of the stream. Rejects with `BAD_FRAME`, or why it was cut. */
   receive(): Promise<Uint8Array | undefined>
@@ -27,7 +30,7 @@ export const FRAME_BODY_MAX = FRAME_BYTES_MAX - FRAME_HEAD_BYTES
 
 export function openFramedStream(stream: Stream): FramedStream {
   const reader = readBytes(stream)
-  let sending: Promise<void> = Promise.resolve()
+  const writer = writeFrames(stream)
 
   async function receive(): Promise<Uint8Array | undefined> {
     const head = await reader.take(FRAME_HEAD_BYTES)
@@ -39,28 +42,69 @@ export function openFramedStream(stream: Stream): FramedStream {
     return body
   }
 
-  async function sendNow(body: Uint8Array): Promise<void> {
-    if (body.length > FRAME_BODY_MAX) throw new TypeError(`a frame of ${body.length} bytes`)
-    await untilWritable(stream)
-    const frame = new Uint8Array(FRAME_HEAD_BYTES + body.length)
-    new DataView(frame.buffer).setUint32(0, body.length)
-    frame.set(body, FRAME_HEAD_BYTES)
-    stream.send(frame)
-  }
-
   return {
-    send(body) {
-      const sent = sending.then(() => sendNow(body))
-      sending = sent.catch(() => undefined)
-      return sent
-    },
+    send: writer.send,
     receive,
     get buffered() {
       return reader.buffered()
     },
-    close: () => stream.close(),
+    async close() {
+      await writer.flushed().catch(() => undefined)
+      await stream.close()
+    },
     abort: error => stream.abort(error),
   }
+}
+
+/**
+ * Frames that are sent one after the other leave together, up to `SEND_BYTES`: each send costs a trip through
+ * encryption and the socket.
+ */
+function writeFrames(stream: Stream): {
+  send: (body: Uint8Array) => Promise<void>
+  flushed: () => Promise<void>
+} {
+  let waiting: Uint8Array[] = []
+  let waitingBytes = 0
+  let flushing: Promise<void> | undefined
+
+  async function flush(): Promise<void> {
+    // Whoever sends without waiting for an answer sends more in this turn of the event loop.
+    await new Promise(resolve => setImmediate(resolve))
+    while (waiting.length > 0) {
+      await untilWritable(stream)
+      const batch = joinFrames(waiting, waitingBytes)
+      waiting = []
+      waitingBytes = 0
+      stream.send(batch)
+    }
+    flushing = undefined
+  }
+
+  return {
+    async send(body) {
+      if (body.length > FRAME_BODY_MAX) throw new TypeError(`a frame of ${body.length} bytes`)
+      while (flushing && waitingBytes + FRAME_HEAD_BYTES + body.length > SEND_BYTES) await flushing
+      if (stream.writeStatus !== 'writable') throw lineClosed()
+      waiting.push(body)
+      waitingBytes += FRAME_HEAD_BYTES + body.length
+      flushing ??= flush()
+      // Whoever sends next is told; nobody may wait for this one.
+      flushing.catch(() => undefined)
+    },
+    flushed: async () => flushing,
+  }
+}
+
+function joinFrames(bodies: readonly Uint8Array[], bytes: number): Uint8Array {
+  const joined = Buffer.allocUnsafe(bytes)
+  let at = 0
+  for (const body of bodies) {
+    at = joined.writeUInt32BE(body.length, at)
+    joined.set(body, at)
+    at += body.length
+  }
+  return joined
 }
 
 interface ByteReader {
@@ -145,8 +189,11 @@ async function untilWritable(stream: Stream): Promise<void> {
       stream.addEventListener('close', done)
     })
   }
-  if (stream.writeStatus !== 'writable')
-    throw new PeerkeepError('PEER_UNREACHABLE', 'the line is closed')
+  if (stream.writeStatus !== 'writable') throw lineClosed()
+}
+
+function lineClosed(): PeerkeepError {
+  return new PeerkeepError('PEER_UNREACHABLE', 'the line is closed')
 }
 
 function isReadable(stream: Stream): boolean {

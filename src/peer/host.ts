@@ -3,29 +3,32 @@ import type { Connection, Stream } from '@libp2p/interface'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
-import type { BlobRef } from '../blob/ref.ts'
 import type { KeyId } from '../schema/signer.ts'
+import type { TrieStore } from './compared-sets.ts'
+import { openFramedStream } from './framed-stream.ts'
 import { type Invitation, openInvitations } from './invitations.ts'
-import { EXCHANGE_PROTOCOL, openLine, PAIRING_PROTOCOL, peersOfNodes } from './line.ts'
-import type { Hello } from './messages.ts'
+import {
+  BLOB_PROTOCOL,
+  EXCHANGE_PROTOCOL,
+  openLine,
+  PAIRING_PROTOCOL,
+  peersOfNodes,
+} from './line.ts'
 import type { JoinRequest } from './pairing.ts'
 import { keyIdOfPeer } from './peer-id.ts'
 import { openRedial } from './redial.ts'
 import { openRendezvous } from './rendezvous.ts'
-import { openSession, type Session } from './session.ts'
+import { type GroupSecrets, openReplica, type Replica } from './replica.ts'
+import { serveBlobs } from './serve-blobs.ts'
 import type { Membership, ReplicaSource } from './source.ts'
 import { openStrangers } from './strangers.ts'
+import type { SyncRole } from './sync-state.ts'
 
-/** This device among the owner's: it calls the others, answers them, and keeps itself equal with them. */
+/** This device among the owner's, over libp2p: it calls the others and answers them. */
 export interface PeerHost extends AsyncDisposable {
   /** Multiaddrs with this device's PeerId. */
   addresses(): string[]
-  sessions(): readonly Session[]
-  /** Tells every connected device that there is something new here. */
-  changed(): void
-  onChange(listener: () => void): () => void
-  /** Connected devices that say they hold everything of a snapshot. */
-  holders(snapshot: BlobRef): Promise<readonly KeyId[]>
+  readonly replica: Replica
   invite(invitation: Invitation): Promise<JoinRequest>
   close(): Promise<void>
 }
@@ -35,8 +38,13 @@ export interface PeerHostOptions {
   readonly listen: readonly string[]
   /** Multiaddrs of bootstrap nodes, through which devices find each other. */
   readonly bootstrap?: readonly string[]
+  /** Whether devices in the same network are looked for. */
+  readonly isLocal?: boolean
   readonly source: ReplicaSource
   readonly membership: Membership
+  readonly secrets: GroupSecrets
+  readonly ownerId: string
+  readonly tries: TrieStore
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -44,52 +52,41 @@ export interface PeerHostOptions {
 
 // oxlint-disable-next-line max-lines-per-function -- one state, and the steps that share it
 export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> {
-  const { membership, clock, log, source, bootstrap = [] } = options
+  const { membership, clock, log, source, bootstrap = [], isLocal = false } = options
   const invitations = openInvitations(membership.self, options)
-  const sessions = new Map<KeyId, Session>()
-  const listeners = new Set<() => void>()
-  const runId = Buffer.from(options.random.bytes(8)).toString('hex')
   const line = await openLine({
     seed: options.seed,
     listen: options.listen,
     bootstrap,
+    isLocal,
     admits: key => membership.isMember(key) || invitations.admitsStranger(key),
   })
-  const tellChange = (): void => listeners.forEach(listener => listener())
   const addresses = (): string[] => line.getMultiaddrs().map(String)
+  const replica = openReplica({ ...options, addresses })
 
-  function hello(): Hello {
-    return {
-      kind: 'hello',
-      name: membership.name(),
-      addresses: addresses(),
-      runId,
-      time: clock.now(),
-    }
-  }
-
-  async function begin(stream: Stream, keyId: KeyId): Promise<void> {
-    const parts = { source, clock, log, onChange: tellChange }
-    const session = await openSession(stream, keyId, hello(), parts)
-    log.info('peer connected', { peer: keyId, name: session.hello.name })
-    sessions.get(keyId)?.close()
-    sessions.set(keyId, session)
-    void session.ended.then(() => {
-      if (sessions.get(keyId) === session) sessions.delete(keyId)
-      tellChange()
-    })
-    await membership.remember(keyId, session.hello.addresses)
-    tellChange()
-  }
-
-  await line.handle(EXCHANGE_PROTOCOL, async (stream, connection) => {
+  async function begin(stream: Stream, connection: Connection, role: SyncRole): Promise<void> {
     const keyId = keyIdOfPeer(connection.remotePeer)
-    if (keyId === undefined || !membership.isMember(keyId)) {
-      stream.abort(new Error('not a device of this owner'))
-      return
-    }
-    await begin(stream, keyId).catch((error: unknown) => {
+    if (keyId === undefined || !membership.isMember(keyId))
+      return stream.abort(new Error('not a device of this owner'))
+    const control = openFramedStream(stream)
+    try {
+      const blobs = openFramedStream(await connection.newStream(BLOB_PROTOCOL))
+      const path = connection.remoteAddr.toString()
+      await replica.attach({ control, blobs, path }, keyId, role)
+    } catch (error) {
       log.warn('peer refused', { peer: keyId, reason: String(error) })
+      stream.abort(error instanceof Error ? error : new Error(String(error)))
+      await connection.close().catch(() => undefined)
+    }
+  }
+
+  await line.handle(EXCHANGE_PROTOCOL, (stream, connection) => begin(stream, connection, 'answers'))
+  await line.handle(BLOB_PROTOCOL, async (stream, connection) => {
+    const keyId = keyIdOfPeer(connection.remotePeer)
+    if (keyId === undefined || !membership.isMember(keyId))
+      return stream.abort(new Error('not a device of this owner'))
+    await serveBlobs(openFramedStream(stream), source).catch((error: unknown) => {
+      log.info('blobs not sent', { peer: keyId, reason: String(error) })
       stream.abort(error instanceof Error ? error : new Error(String(error)))
     })
   })
@@ -100,13 +97,12 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
     })
   })
 
-  /** Of two devices the one with the smaller key opens the session, so that there is one. */
+  /** Of two devices the one with the smaller key opens the session, so that there is one for each connection. */
   async function onConnection(connection: Connection): Promise<void> {
     const keyId = keyIdOfPeer(connection.remotePeer)
-    if (keyId === undefined || !membership.isMember(keyId)) return
-    if (membership.self > keyId || sessions.has(keyId)) return
+    if (keyId === undefined || !membership.isMember(keyId) || membership.self > keyId) return
     try {
-      await begin(await connection.newStream(EXCHANGE_PROTOCOL), keyId)
+      await begin(await connection.newStream(EXCHANGE_PROTOCOL), connection, 'asks')
     } catch (error) {
       log.info('peer not reached', { peer: keyId, reason: String(error) })
       await connection.close().catch(() => undefined)
@@ -121,8 +117,15 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
     void onConnection(event.detail)
   })
   const rendezvous = openRendezvous({ line, nodes: bootstrap, clock })
-  const isConnected = (key: KeyId): boolean => sessions.has(key)
+  const isConnected = (key: KeyId): boolean =>
+    replica.sessions().some(session => session.keyId === key)
   const redial = openRedial({ line, membership, clock, isConnected, rendezvous })
+  line.addEventListener('peer:discovery', ({ detail }) => {
+    const keyId = keyIdOfPeer(detail.id)
+    if (keyId === undefined || !membership.isMember(keyId) || isConnected(keyId)) return
+    // Both hear of each other at once; with one call there is one connection.
+    if (membership.self < keyId) void line.dial(detail.id).catch(() => undefined)
+  })
   const stopWatching = membership.onChange(() => {
     strangers.cutAll()
     redial.look()
@@ -132,35 +135,16 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
     stopWatching()
     redial.stop()
     rendezvous.stop()
-    for (const session of sessions.values()) session.close()
+    await replica.close()
     await line.stop()
-    await Promise.all([...sessions.values()].map(session => session.ended))
   }
   let closing: Promise<void> | undefined
   const closeOnce = (): Promise<void> => (closing ??= close())
   return {
     addresses,
-    sessions: () => [...sessions.values()],
-    changed: () => sessions.forEach(session => session.notify()),
-    onChange(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-    holders: snapshot => askHolders([...sessions.values()], snapshot),
+    replica,
     invite: invitation => invitations.invite(invitation, addresses()),
     close: closeOnce,
     [Symbol.asyncDispose]: closeOnce,
   }
-}
-
-async function askHolders(
-  sessions: readonly Session[],
-  snapshot: BlobRef,
-): Promise<readonly KeyId[]> {
-  const answers = await Promise.all(
-    sessions.map(async session =>
-      (await session.holds(snapshot).catch(() => false)) ? session.keyId : undefined,
-    ),
-  )
-  return answers.filter(keyId => keyId !== undefined)
 }

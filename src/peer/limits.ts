@@ -1,6 +1,9 @@
 /** Bytes of one frame with its head: exactly one frame of noise, which measures a third faster than 64 KiB. */
 export const FRAME_BYTES_MAX = 65_507
 
+/** Bytes of the frames that leave in one send: with TLS, larger sends are no faster. */
+export const SEND_BYTES = 4 * FRAME_BYTES_MAX
+
 /** Received bytes that wait for a slow reader before the other side is told to pause. */
 export const RECEIVE_BUFFER_BYTES = 1024 * 1024
 
@@ -16,23 +19,64 @@ export const CONTROL_TIMEOUT_MS = 30_000
 /** Milliseconds without a byte from a peer that owes an answer: then the line is given up. */
 export const ANSWER_TIMEOUT_MS = 120_000
 
-/** Requests of one peer that wait to be answered; a peer that sends more is out of order. */
-export const WAITING_REQUESTS_MAX = 64
+/** Largest claim that is sent along with the news of it: all but those with a novel for a value. */
+export const PUSH_BYTES_MAX = 60_000
 
-/** Refs in one page of a listing: 500 of them fit a frame. */
-export const PAGE_REFS_MAX = 500
+/** Pushed claims on their way to the disk at a time; then the line waits. */
+export const PUSHED_MAX = 256
 
-/** Refs in one request for blobs: of chunks of 64 KiB, about 2 MiB. */
-export const FETCH_REFS_MAX = 32
+/** Refs in one request for blobs: some kilobytes, for a dozen megabytes of chunks. */
+export const FETCH_REFS_MAX = 256
 
-/** Requests for blobs that are open at a time: while one is answered, the next one is on its way. */
+/** Requests for blobs on one line: while one is answered the next ones are on their way. */
 export const FETCHES_IN_FLIGHT = 3
+
+/** Requests of one line that wait to be answered; a peer that sends more is out of order. */
+export const WAITING_REQUESTS_MAX = 2 * FETCHES_IN_FLIGHT
+
+/** Bytes of blobs that are read ahead of the line, for each line. */
+export const READ_AHEAD_BYTES = 4 * 1024 * 1024
 
 /** Bytes of received blobs that wait for the disk before reading stops. */
 export const INCOMING_BYTES_MAX = 16 * 1024 * 1024
 
-/** Refs that a pull gathers before it fetches them: some hundred kilobytes of text. */
-export const PULL_BATCH_REFS = 4000
+/** Blobs on their way to the disk at a time, of one peer: as many as share a sync well. */
+export const STORING_MAX = 256
+
+/** Lacked refs that wait to be asked for; beyond it a comparison waits. A hundred bytes each. */
+export const LACKED_REFS_MAX = 20_000
+
+/** Wanted refs that are set aside for one peer ahead of the requests. */
+export const WANTS_AHEAD = 2 * FETCHES_IN_FLIGHT * FETCH_REFS_MAX
+
+/** Messages of a comparison that wait while too much is lacked: questions on their way are fewer. */
+export const COMPARE_WAITING_MAX = 1100
+
+/** From a change here to the word of it: what comes in one burst is told at once. */
+export const NOTICE_PAUSE_MS = 200
+
+/** A side that has sent nothing for so long says that it is alive; one that hears nothing for thrice that hangs up. */
+export const PING_MS = 30_000
+export const SILENCE_MAX_MS = 3 * PING_MS
+
+/** Waits between attempts to store again where there was no room. */
+export const NO_ROOM_RETRY_MS = 30_000
+
+/** Wanted refs that a peer had not, remembered; one that lacks more is not asked for anything until it has news. */
+export const ABSENT_REFS_MAX = 50_000
+
+/** Waits between asking a peer again for what it did not have: they double. */
+export const WANT_AGAIN_MIN_MS = 1000
+export const WANT_AGAIN_MAX_MS = 60_000
+
+/** Stored bytes between two looks at the free space. */
+export const ROOM_LOOK_BYTES = 32 * 1024 * 1024
+
+/** Milliseconds over which the rate of a line is told. */
+export const RATE_MS = 5000
+
+/** Nodes with one key that may be connected at a time: the right one, a copy of it, and one that is just going. */
+export const RUNS_PER_DEVICE_MAX = 3
 
 /** Longest JSON of a pairing in bytes: the certificates of a hundred devices. */
 export const PAIRING_BYTES_MAX = 1024 * 1024

@@ -1,6 +1,8 @@
 import { noise } from '@chainsafe/libp2p-noise'
 import type { ConnectionGater, PeerId } from '@libp2p/interface'
+import { mdns } from '@libp2p/mdns'
 import { tcp } from '@libp2p/tcp'
+import { tls } from '@libp2p/tls'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p, type Libp2p } from 'libp2p'
 
@@ -11,7 +13,8 @@ import { STREAM_WINDOW_MAX } from './limits.ts'
 import { keyIdOfPeer, libp2pKey } from './peer-id.ts'
 
 /** Protocols between devices; another version is another name. */
-export const EXCHANGE_PROTOCOL = '/peerkeep/exchange/1.0.0'
+export const EXCHANGE_PROTOCOL = '/peerkeep/exchange/2.0.0'
+export const BLOB_PROTOCOL = '/peerkeep/blobs/1.0.0'
 export const PAIRING_PROTOCOL = '/peerkeep/pair/1.0.0'
 
 export interface LineOptions {
@@ -23,19 +26,25 @@ export interface LineOptions {
   readonly admits: (key: KeyId) => boolean
   /** Multiaddrs of bootstrap nodes: these are called, and asked in the DHT, whoever else is admitted. */
   readonly bootstrap?: readonly string[]
+  /** Whether devices in the same network are looked for, and told of this one. */
+  readonly isLocal?: boolean
 }
+
+/** The service by which devices in one network find each other: they tell their PeerIds and addresses, no more. */
+const LOCAL_SERVICE = '_peerkeep._udp.local'
 
 /** The PeerIds of bootstrap nodes, which their addresses end in. */
 export function peersOfNodes(addresses: readonly string[]): ReadonlySet<string> {
   return new Set(addresses.map(address => address.slice(address.lastIndexOf('/') + 1)))
 }
 
-/** libp2p over TCP with noise and yamux, connected to nobody but whom `admits` lets in. */
+/** libp2p over TCP with TLS or noise and yamux, connected to nobody but whom `admits` lets in. */
 export async function openLine({
   seed,
   listen,
   admits,
   bootstrap = [],
+  isLocal = false,
 }: LineOptions): Promise<Libp2p> {
   const nodes = peersOfNodes(bootstrap)
   const isRefused = (peer: PeerId): boolean => {
@@ -53,9 +62,11 @@ export async function openLine({
       privateKey: await libp2pKey(seed),
       addresses: { listen: [...listen] },
       transports: [tcp()],
-      connectionEncrypters: [noise()],
+      // The first that both know: TLS is half as fast again, noise is what everybody has.
+      connectionEncrypters: [tls(), noise()],
       streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_MAX } })],
       connectionGater,
+      peerDiscovery: isLocal ? [mdns({ serviceTag: LOCAL_SERVICE })] : [],
       services: bootstrap.length > 0 ? dhtServices('asks') : {},
       // Devices behind one router share an address, and meet all at once when it restarts.
       connectionManager: { inboundConnectionThreshold: 50, maxIncomingPendingConnections: 50 },

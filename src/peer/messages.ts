@@ -1,37 +1,42 @@
 import { PeerkeepError } from '../base/errors.ts'
 import type { JsonObject } from '../base/json.ts'
-import { BLOB_SIZE_MAX } from '../blob/limits.ts'
-import { type BlobRef, isBlobRef } from '../blob/ref.ts'
-import { FRAME_BODY_MAX } from './framed-stream.ts'
-import { FETCH_REFS_MAX, PAGE_REFS_MAX } from './limits.ts'
+import { PUSH_BYTES_MAX } from './limits.ts'
+import {
+  decodeReconcileMessage,
+  encodeReconcileMessage,
+  type ReconcileMessage,
+} from './reconcile-messages.ts'
 
 /**
- * What two paired devices say to each other, one message a frame: a kind (1 byte), then JSON, or for a piece of a
- * blob its binary form. Both sides ask and answer on the same stream; `id` is chosen by who asks.
+ * What two paired devices say to each other on the line that they keep open, one message a frame: a kind (1 byte),
+ * then JSON, or bytes where these are most of it. Blobs have lines of their own, so that none delays what is said here.
  */
 export type Message =
   /** First on both sides. */
   | Hello
-  /** Asks for refs of one of the two sets, in order, from behind `after`. */
-  | { readonly kind: 'list'; readonly id: number; readonly set: SetName; readonly after?: BlobRef }
-  /** Answers it: the next refs; the last page has `isLast`. */
+  /** Part of a reconciliation of one of the sets; `turn` counts those of a line. */
   | {
-      readonly kind: 'page'
-      readonly id: number
-      readonly refs: readonly BlobRef[]
-      readonly isLast: boolean
+      readonly kind: 'compare'
+      readonly set: SetName
+      readonly turn: number
+      readonly message: ReconcileMessage
     }
-  /** Asks for blobs. */
-  | { readonly kind: 'fetch'; readonly id: number; readonly refs: readonly BlobRef[] }
-  /** Answers it: pieces of the blobs in the order asked for, each blob's pieces in order. */
-  | BlobPiece
-  /** Asks whether everything of a snapshot is there. */
-  | { readonly kind: 'holds'; readonly id: number; readonly snapshot: BlobRef }
-  | { readonly kind: 'held'; readonly id: number; readonly isHeld: boolean }
-  /** Says that there is something new. */
-  | { readonly kind: 'changed' }
+  /** Says that this side has tried to get what it lacked, and whether its set (or its data) has changed. */
+  | { readonly kind: 'changed'; readonly set: SetName | 'data'; readonly isNew: boolean }
+  /** A claim that was just signed. */
+  | { readonly kind: 'push'; readonly bytes: Uint8Array }
+  /** Says that the line is alive. */
+  | { readonly kind: 'ping' }
+  /** Says that another node with the same key is connected, too. */
+  | { readonly kind: 'rival'; readonly runId: string }
+  /** Asks for the group secret of this check, which the owner's claims name. */
+  | { readonly kind: 'askSecret'; readonly check: string }
+  /** Answers it, where this side has it. */
+  | { readonly kind: 'secret'; readonly secret: Uint8Array }
 
 export type SetName = 'claims' | 'schema'
+
+export const setNames: readonly SetName[] = ['claims', 'schema']
 
 export interface Hello {
   readonly kind: 'hello'
@@ -42,62 +47,97 @@ export interface Hello {
   readonly runId: string
   /** Milliseconds since 1970, by this device's clock. */
   readonly time: number
+  /** Tells group secrets apart, without telling them. */
+  readonly keyCheck: string
 }
 
-export interface BlobPiece {
-  readonly kind: 'piece'
-  readonly id: number
-  /** Which of the refs asked for. */
-  readonly index: number
-  /** Bytes of the whole blob; undefined when it is not here. */
-  readonly size: number | undefined
-  readonly bytes: Uint8Array
-}
-
-const kinds = ['hello', 'list', 'page', 'fetch', 'piece', 'holds', 'held', 'changed'] as const
-const PIECE_HEAD_BYTES = 13
-const ABSENT = 0xffff_ffff
-
-/** Bytes of a blob that one piece carries. */
-export const PIECE_BYTES_MAX = FRAME_BODY_MAX - PIECE_HEAD_BYTES
+const kinds = [
+  'hello',
+  'compare',
+  'changed',
+  'push',
+  'ping',
+  'rival',
+  'askSecret',
+  'secret',
+] as const
+const changedSets = ['claims', 'schema', 'data'] as const
+const SECRET_BYTES = 32
+const COMPARE_HEAD_BYTES = 6
 
 export function encodeMessage(message: Message): Uint8Array {
   const kind = kinds.indexOf(message.kind)
-  if (message.kind === 'piece') {
-    const frame = new Uint8Array(PIECE_HEAD_BYTES + message.bytes.length)
-    const view = new DataView(frame.buffer)
-    view.setUint8(0, kind)
-    view.setUint32(1, message.id)
-    view.setUint32(5, message.index)
-    view.setUint32(9, message.size ?? ABSENT)
-    frame.set(message.bytes, PIECE_HEAD_BYTES)
-    return frame
+  switch (message.kind) {
+    case 'compare': {
+      const head = Buffer.alloc(COMPARE_HEAD_BYTES)
+      head[0] = kind
+      head[1] = setNames.indexOf(message.set)
+      head.writeUInt32BE(message.turn, 2)
+      return Buffer.concat([head, encodeReconcileMessage(message.message)])
+    }
+    case 'changed':
+      return Uint8Array.of(kind, changedSets.indexOf(message.set), message.isNew ? 1 : 0)
+    case 'push':
+      return Buffer.concat([Uint8Array.of(kind), message.bytes])
+    case 'secret':
+      return Buffer.concat([Uint8Array.of(kind), message.secret])
+    case 'ping':
+      return Uint8Array.of(kind)
+    case 'hello':
+    case 'rival':
+    case 'askSecret':
+      return Buffer.concat([Uint8Array.of(kind), Buffer.from(JSON.stringify(message))])
   }
-  return Buffer.concat([Uint8Array.of(kind), Buffer.from(JSON.stringify(message))])
 }
 
-/** Reads a frame of a stranger. Throws `BAD_FRAME`. */
+/** Reads a frame of the other side. Throws `BAD_FRAME`. */
 export function decodeMessage(frame: Uint8Array): Message {
   const kind = kinds[frame[0] ?? kinds.length]
   if (kind === undefined) throw badFrame('of an unknown kind')
-  if (kind === 'piece') return decodePiece(frame)
-  const fields = parseFields(frame.subarray(1))
-  if (fields['kind'] !== kind || !readers[kind](fields)) throw badFrame(`that is no ${kind}`)
-  return fields as unknown as Message
+  switch (kind) {
+    case 'compare':
+      return decodeCompare(frame)
+    case 'changed':
+      return decodeChanged(frame)
+    case 'push':
+      if (frame.length - 1 > PUSH_BYTES_MAX) throw badFrame('with too large a claim')
+      return { kind, bytes: frame.subarray(1) }
+    case 'secret':
+      if (frame.length !== 1 + SECRET_BYTES) throw badFrame('that is no secret')
+      return { kind, secret: Uint8Array.from(frame.subarray(1)) }
+    case 'ping':
+      if (frame.length !== 1) throw badFrame('that is no ping')
+      return { kind }
+    case 'hello':
+    case 'rival':
+    case 'askSecret':
+      return decodeFields(kind, frame)
+  }
 }
 
-function decodePiece(frame: Uint8Array): BlobPiece {
-  if (frame.length < PIECE_HEAD_BYTES) throw badFrame('cut short')
-  const view = new DataView(frame.buffer, frame.byteOffset)
-  const size = view.getUint32(9)
-  if (size !== ABSENT && size > BLOB_SIZE_MAX) throw badFrame('of a blob over the limit')
-  return {
-    kind: 'piece',
-    id: view.getUint32(1),
-    index: view.getUint32(5),
-    size: size === ABSENT ? undefined : size,
-    bytes: frame.subarray(PIECE_HEAD_BYTES),
-  }
+function decodeCompare(frame: Uint8Array): Message {
+  const set = setNames[frame[1] ?? setNames.length]
+  if (set === undefined || frame.length < COMPARE_HEAD_BYTES)
+    throw badFrame('that is no comparison')
+  const turn = new DataView(frame.buffer, frame.byteOffset).getUint32(2)
+  const message = decodeReconcileMessage(frame.subarray(COMPARE_HEAD_BYTES))
+  return { kind: 'compare', set, turn, message }
+}
+
+function decodeChanged(frame: Uint8Array): Message {
+  const set = changedSets[frame[1] ?? changedSets.length]
+  const [, , isNew] = frame
+  if (set === undefined || frame.length !== 3 || (isNew !== 0 && isNew !== 1))
+    throw badFrame('that is no notice')
+  return { kind: 'changed', set, isNew: isNew === 1 }
+}
+
+type Worded = Extract<Message, { kind: 'hello' | 'rival' | 'askSecret' }>
+
+function decodeFields(kind: Worded['kind'], frame: Uint8Array): Worded {
+  const fields = parseFields(frame.subarray(1))
+  if (fields['kind'] !== kind || !readers[kind](fields)) throw badFrame(`that is no ${kind}`)
+  return fields as unknown as Worded
 }
 
 function parseFields(bytes: Uint8Array): JsonObject {
@@ -111,11 +151,6 @@ function parseFields(bytes: Uint8Array): JsonObject {
   throw badFrame('without an object')
 }
 
-const isId = (value: unknown): boolean =>
-  Number.isInteger(value) && Number(value) >= 0 && Number(value) < ABSENT
-const isRefs = (value: unknown, max: number): boolean =>
-  Array.isArray(value) && value.length <= max && value.every(isBlobRef)
-const isSet = (value: unknown): boolean => value === 'claims' || value === 'schema'
 const isTexts = (value: unknown): boolean =>
   Array.isArray(value) &&
   value.length <= 100 &&
@@ -124,22 +159,21 @@ const isTexts = (value: unknown): boolean =>
 /** What a person may be shown: no control characters, and no longer than names are made. */
 const isName = (value: unknown): boolean =>
   typeof value === 'string' && value.length <= 200 && !/\p{Cc}/u.test(value)
-const isRunId = (value: unknown): boolean =>
+const isHex = (value: unknown): boolean =>
   typeof value === 'string' && /^[0-9a-f]{16,64}$/.test(value)
 
-const readers: { readonly [Kind in (typeof kinds)[number]]: (fields: JsonObject) => boolean } = {
-  hello: ({ name, addresses, runId, time }) =>
-    isName(name) && isTexts(addresses) && isRunId(runId) && Number.isFinite(time),
-  list: ({ id, set, after }) => isId(id) && isSet(set) && (after === undefined || isBlobRef(after)),
-  page: ({ id, refs, isLast }) =>
-    isId(id) && isRefs(refs, PAGE_REFS_MAX) && typeof isLast === 'boolean',
-  fetch: ({ id, refs }) => isId(id) && isRefs(refs, FETCH_REFS_MAX),
-  piece: () => true,
-  holds: ({ id, snapshot }) => isId(id) && isBlobRef(snapshot),
-  held: ({ id, isHeld }) => isId(id) && typeof isHeld === 'boolean',
-  changed: () => true,
+const readers: { readonly [Kind in Worded['kind']]: (fields: JsonObject) => boolean } = {
+  hello: ({ name, addresses, runId, time, keyCheck }) =>
+    isName(name) && isTexts(addresses) && isHex(runId) && isHex(keyCheck) && Number.isFinite(time),
+  rival: ({ runId }) => isHex(runId),
+  askSecret: ({ check }) => isHex(check),
 }
 
 function badFrame(what: string): PeerkeepError {
   return new PeerkeepError('BAD_FRAME', `a message ${what}`)
+}
+
+/** Whether a claim fits a push; a larger one is found by the next comparison. */
+export function fitsPush(bytes: Uint8Array): boolean {
+  return bytes.length <= PUSH_BYTES_MAX
 }

@@ -1,33 +1,47 @@
 import type { BlobRef } from '../blob/ref.ts'
-import type { SizedRef } from '../blob/store.ts'
 import type { KeyId } from '../schema/signer.ts'
 import type { SetName } from './messages.ts'
 
 /** What replication needs of the rest of the node, which hands it in. */
-export interface ReplicaSource {
-  /** This device's refs of a set, ascending. */
-  enumerate(set: SetName, after?: BlobRef): AsyncIterable<SizedRef>
+export interface ReplicaSource extends SetSource {
   fetch(ref: BlobRef): Promise<Uint8Array | undefined>
+  /** Sizes in the order of `refs`, undefined for what is not here. */
+  stat(refs: readonly BlobRef[]): Promise<readonly (number | undefined)[]>
   /**
-   * Takes a blob of a peer in, under the ref it was asked for by. Answers false for a claim that may not be stored
-   * (yet): its signature is wrong, or nobody certified its key. Rejects with `DIGEST_MISMATCH` for wrong bytes.
+   * Takes a blob of a peer in, under the ref it was asked for by; without one, a claim that was pushed. Answers false
+   * for a claim that may not be stored (yet): its signature is wrong, nobody certified its key, or its key was revoked.
+   * Rejects with `DIGEST_MISMATCH` for wrong bytes, `DISK_FULL` where there is no room.
    */
-  take(set: SetName | 'data', ref: BlobRef, bytes: Uint8Array): Promise<boolean>
+  take(set: SetName | 'data', bytes: Uint8Array, ref?: BlobRef): Promise<boolean>
   /** Resolves when what was taken so far counts: certificates, edges, wants. */
   settled(): Promise<void>
   /** Blobs that known schema needs and that are not here, ascending. */
   wants(): AsyncIterable<BlobRef>
-  /** Whether everything of a snapshot is here. */
-  holds(snapshot: BlobRef): Promise<boolean>
+  /** Bytes that may be stored before this device goes below its reserve; negative when it is below. */
+  room(): Promise<number>
+}
+
+/** The two sets that devices compare. */
+export interface SetSource {
+  /** This device's refs of a set, ascending. */
+  enumerate(set: SetName): AsyncIterable<{ readonly ref: BlobRef }>
+  /** Calls back after the sets changed; what is told twice changes nothing. Returns what stops it. */
+  onMembers(listener: (changes: readonly MemberChange[]) => void): () => void
+}
+
+export interface MemberChange {
+  readonly set: SetName
+  readonly ref: BlobRef
+  readonly isMember: boolean
 }
 
 /** Who may come in, and how this device calls itself. */
 export interface Membership {
   readonly self: KeyId
   readonly name: () => string
-  /** True for the owner's devices. */
+  /** True for the owner's devices that are not revoked. */
   isMember(key: KeyId): boolean
-  /** All devices but this one. */
+  /** All devices but this one that are to be called. */
   members(): readonly KeyId[]
   /** Calls back when membership changed; returns what stops it. */
   onChange(listener: () => void): () => void

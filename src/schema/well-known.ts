@@ -21,10 +21,20 @@ export const BACKUP_DEVICE_ATTRIBUTE = 'peerkeepDevice'
 export const CONTENT_ATTRIBUTE = 'camliContent'
 export const TITLE_ATTRIBUTE = 'title'
 
+/** Attribute of a revoked device's permanode: tells which secret the other devices share from then on. */
+export const GROUP_ATTRIBUTE = 'peerkeepGroup'
+/** Attributes of a device's holdings: behind this, the permanode of a backup; the value is a snapshot that is held whole. */
+export const HELD_ATTRIBUTE_PREFIX = 'peerkeepHolds:'
+
 export function devicePermanodeKey(device: KeyId): string {
   return `peerkeep:device:${device}`
 }
 
 export function backupPermanodeKey(device: KeyId, name: string): string {
   return `peerkeep:backup:${device}:${name}`
+}
+
+/** What a device holds stands on a permanode of its own: it changes with every backup, what makes a device does not. */
+export function holdingsPermanodeKey(device: KeyId): string {
+  return `peerkeep:holds:${device}`
 }

@@ -5,7 +5,12 @@ import type { Stream } from '@libp2p/interface'
 
 import { isPeerkeepError } from '../../src/base/errors.ts'
 import { FRAME_BODY_MAX, type FramedStream } from '../../src/peer/framed-stream.ts'
-import { FRAME_BYTES_MAX, RECEIVE_BUFFER_BYTES, STREAM_WINDOW_MAX } from '../../src/peer/limits.ts'
+import {
+  FRAME_BYTES_MAX,
+  RECEIVE_BUFFER_BYTES,
+  SEND_BYTES,
+  STREAM_WINDOW_MAX,
+} from '../../src/peer/limits.ts'
 
 /** What an implementation is tried over: real streams, whose other end the test can misuse. */
 export interface FramedStreamSubject {
@@ -16,8 +21,8 @@ export interface FramedStreamSubject {
 /** A resume hands out one window that waited and grants the next one, which arrives after the pause. */
 const UNREAD_MAX = RECEIVE_BUFFER_BYTES + 2 * STREAM_WINDOW_MAX + FRAME_BYTES_MAX
 
-/** One frame may be begun while the line takes no more. */
-const UNSENT_MAX = 2 * FRAME_BYTES_MAX
+/** One send may be begun while the line takes no more. */
+const UNSENT_MAX = SEND_BYTES + FRAME_BYTES_MAX
 
 /** Several times what may wait anywhere on the way, so that a stream without back-pressure shows. */
 const FRAME_COUNT = 512

@@ -6,43 +6,53 @@ import fc from 'fast-check'
 import { isPeerkeepError } from '../../src/base/errors.ts'
 import { BLOB_SIZE_MAX } from '../../src/blob/limits.ts'
 import { refOf } from '../../src/blob/ref.ts'
+import { blobFrames, decodeRefs, encodeRefs } from '../../src/peer/blob-line.ts'
 import { FRAME_BODY_MAX } from '../../src/peer/framed-stream.ts'
-import { FETCH_REFS_MAX, PAGE_REFS_MAX } from '../../src/peer/limits.ts'
-import {
-  decodeMessage,
-  encodeMessage,
-  type Message,
-  PIECE_BYTES_MAX,
-} from '../../src/peer/messages.ts'
+import { FETCH_REFS_MAX, PUSH_BYTES_MAX } from '../../src/peer/limits.ts'
+import { decodeMessage, encodeMessage, type Message } from '../../src/peer/messages.ts'
 
-const ids = fc.nat(0xffff_fffe)
-const refs = fc.uint8Array({ maxLength: 8 }).map(refOf)
+const refs = fc.uint8Array({ maxLength: 8 }).map(bytes => refOf(bytes))
 const sets = fc.constantFrom('claims' as const, 'schema' as const)
+const hex = fc
+  .uint8Array({ minLength: 8, maxLength: 32 })
+  .map(bytes => Buffer.from(bytes).toString('hex'))
 
 const messages: fc.Arbitrary<Message> = fc.oneof(
-  fc.record({ kind: fc.constant('list' as const), id: ids, set: sets }),
-  fc.record({ kind: fc.constant('list' as const), id: ids, set: sets, after: refs }),
   fc.record({
-    kind: fc.constant('page' as const),
-    id: ids,
-    refs: fc.array(refs, { maxLength: PAGE_REFS_MAX }),
-    isLast: fc.boolean(),
+    kind: fc.constant('hello' as const),
+    name: fc.string({ maxLength: 100 }).filter(name => !/\p{Cc}/u.test(name)),
+    addresses: fc.array(fc.string({ maxLength: 50 }), { maxLength: 10 }),
+    runId: hex,
+    time: fc.integer(),
+    keyCheck: hex,
   }),
   fc.record({
-    kind: fc.constant('fetch' as const),
-    id: ids,
-    refs: fc.array(refs, { maxLength: FETCH_REFS_MAX }),
+    kind: fc.constant('compare' as const),
+    set: sets,
+    turn: fc.nat(0xffff_ffff),
+    message: fc.record(
+      {
+        kind: fc.constant('greeting' as const),
+        keyCheck: fc.constant('0123456789abcdef'),
+        count: fc.nat(1000),
+        fingerprint: fc.bigInt(0n, 2n ** 128n - 1n),
+      },
+      { noNullPrototype: true },
+    ),
   }),
   fc.record({
-    kind: fc.constant('piece' as const),
-    id: ids,
-    index: fc.nat(FETCH_REFS_MAX),
-    size: fc.option(fc.nat(BLOB_SIZE_MAX), { nil: undefined }),
-    bytes: fc.uint8Array({ maxLength: 100 }),
+    kind: fc.constant('changed' as const),
+    set: fc.constantFrom('claims' as const, 'schema' as const, 'data' as const),
+    isNew: fc.boolean(),
   }),
-  fc.record({ kind: fc.constant('holds' as const), id: ids, snapshot: refs }),
-  fc.record({ kind: fc.constant('held' as const), id: ids, isHeld: fc.boolean() }),
-  fc.constant({ kind: 'changed' as const }),
+  fc.record({ kind: fc.constant('push' as const), bytes: fc.uint8Array({ maxLength: 100 }) }),
+  fc.constant({ kind: 'ping' as const }),
+  fc.record({ kind: fc.constant('rival' as const), runId: hex }),
+  fc.record({ kind: fc.constant('askSecret' as const), check: hex }),
+  fc.record({
+    kind: fc.constant('secret' as const),
+    secret: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+  }),
 )
 
 test('a message read is the message written, and fits a frame', () => {
@@ -50,19 +60,51 @@ test('a message read is the message written, and fits a frame', () => {
     fc.property(messages, message => {
       const frame = encodeMessage(message)
       assert.ok(frame.length <= FRAME_BODY_MAX)
-      assert.deepEqual({ ...decodeMessage(frame) }, { ...message })
+      assert.deepEqual(plain(decodeMessage(frame)), plain(message))
     }),
   )
 })
 
-test('the largest page and the largest piece fit a frame', () => {
+test('the largest claim that is pushed and the most refs of a request fit a frame', () => {
+  const bytes = new Uint8Array(PUSH_BYTES_MAX)
+  assert.ok(encodeMessage({ kind: 'push', bytes }).length <= FRAME_BODY_MAX)
   const longest = `sha256-${'f'.repeat(64)}` as ReturnType<typeof refOf>
-  const page = Array.from({ length: PAGE_REFS_MAX }, () => longest)
-  const id = 0xffff_fffe
-  assert.ok(encodeMessage({ kind: 'page', id, refs: page, isLast: false }).length <= FRAME_BODY_MAX)
-  const bytes = new Uint8Array(PIECE_BYTES_MAX)
-  const piece = encodeMessage({ kind: 'piece', id, index: 0, size: bytes.length, bytes })
-  assert.equal(piece.length, FRAME_BODY_MAX)
+  const most = Array.from({ length: FETCH_REFS_MAX }, () => longest)
+  assert.ok(encodeRefs(most).length <= FRAME_BODY_MAX)
+  for (const frame of blobFrames(new Uint8Array(BLOB_SIZE_MAX)))
+    assert.ok(frame.length <= FRAME_BODY_MAX)
+})
+
+test('a request read is the request written', () => {
+  fc.assert(
+    fc.property(fc.array(refs, { minLength: 1, maxLength: FETCH_REFS_MAX }), asked => {
+      assert.deepEqual(decodeRefs(encodeRefs(asked)), asked)
+    }),
+  )
+})
+
+test('whatever a peer asks for is refs or BAD_FRAME', () => {
+  const garbage = fc.oneof(
+    fc.uint8Array({ maxLength: 200 }),
+    fc
+      .tuple(fc.array(refs, { minLength: 1, maxLength: 5 }), fc.nat(), fc.nat(255))
+      .map(([asked, at, byte]) => {
+        const frame = Uint8Array.from(encodeRefs(asked))
+        return frame.with(at % frame.length, byte)
+      }),
+    fc.nat(FETCH_REFS_MAX + 50).map(count => encodeRefs(Array(count).fill(refOf(Buffer.of(1))))),
+  )
+  fc.assert(
+    fc.property(garbage, frame => {
+      try {
+        const asked = decodeRefs(frame)
+        assert.ok(asked.length > 0 && asked.length <= FETCH_REFS_MAX)
+      } catch (error) {
+        if (!isPeerkeepError(error, 'BAD_FRAME')) throw error
+      }
+    }),
+    { numRuns: 20_000 },
+  )
 })
 
 test('whatever a stranger sends is a message or BAD_FRAME', () => {
@@ -89,9 +131,16 @@ test('whatever a stranger sends is a message or BAD_FRAME', () => {
         if (!isPeerkeepError(error, 'BAD_FRAME')) throw error
       }
     }),
-    { numRuns: 5000 },
+    { numRuns: 20_000 },
   )
 })
+
+/** The same bytes, whatever array they are in. */
+function plain(message: Message): unknown {
+  if (message.kind === 'push') return { ...message, bytes: [...message.bytes] }
+  if (message.kind === 'secret') return { ...message, secret: [...message.secret] }
+  return { ...message }
+}
 
 function withKind(kind: number, rest: Uint8Array): Uint8Array {
   return Buffer.concat([Uint8Array.of(kind), rest])

@@ -7,18 +7,16 @@ import type { Connection } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 
 import { silentLog } from '../../src/base/log.ts'
-import { systemRandom } from '../../src/base/random.ts'
 import { openPeerHost, type PeerHost } from '../../src/peer/host.ts'
 import { presentTicket } from '../../src/peer/join.ts'
 import { STRANGER_MS, STRANGERS_MAX, TICKET_MS, WRONG_SECRETS_MAX } from '../../src/peer/limits.ts'
-import { EXCHANGE_PROTOCOL, openLine } from '../../src/peer/line.ts'
+import { BLOB_PROTOCOL, EXCHANGE_PROTOCOL, openLine } from '../../src/peer/line.ts'
 import type { Admission, JoinRequest } from '../../src/peer/pairing.ts'
 import { parseTicket, type Ticket } from '../../src/peer/ticket.ts'
 import { ed25519Signer } from '../../src/schema/ed25519-signer.ts'
 import type { KeyId } from '../../src/schema/signer.ts'
 import { openSimClock, type SimClock } from '../sim/sim-clock.ts'
-
-async function* nothing(): AsyncGenerator<never> {}
+import { emptySource, sharedOptions } from './test-device.ts'
 
 const admission: Admission = {
   inviterName: 'laptop',
@@ -52,14 +50,8 @@ async function openInviter(): Promise<Inviter> {
   const host = await openPeerHost({
     seed,
     listen: ['/ip4/127.0.0.1/tcp/0'],
-    source: {
-      enumerate: nothing,
-      fetch: async () => undefined,
-      take: async () => true,
-      settled: async () => undefined,
-      wants: nothing,
-      holds: async () => false,
-    },
+    ...sharedOptions,
+    source: emptySource,
     membership: {
       self,
       name: () => 'laptop',
@@ -73,7 +65,6 @@ async function openInviter(): Promise<Inviter> {
       remember: async () => undefined,
     },
     clock,
-    random: systemRandom,
     log: silentLog,
   })
   return {
@@ -195,6 +186,7 @@ test('a device that is one no longer is cut at once', async () => {
   const { keyId } = ed25519Signer(seed)
   inviter.members.add(keyId)
   const line = await openLine({ seed, listen: [], admits: () => true })
+  await line.handle(BLOB_PROTOCOL, () => undefined)
   try {
     const [address = ''] = inviter.host.addresses()
     const connection = await line.dial(multiaddr(address))

@@ -1,16 +1,21 @@
 import { PeerkeepError } from '../../base/errors.ts'
+import type { JsonObject } from '../../base/json.ts'
+import type { BlobRef } from '../../blob/ref.ts'
+import type { Index } from '../../index/queries.ts'
+import type { KeyId } from '../../schema/signer.ts'
 import { flagArgument, optionalNumber, optionalText, textArgument } from '../arguments.ts'
 import { requireDuration } from '../durations.ts'
 import type { Node } from '../node.ts'
 import type { Operation, OperationContext } from '../operation.ts'
-import { resolveBackup, snapshotsOf } from '../target.ts'
+import { backupName, resolveBackup, snapshotsOf } from '../target.ts'
 import { holdsSnapshot } from '../holding.ts'
-import type { BlobRef } from '../../blob/ref.ts'
+import { holdingsOf } from '../holdings.ts'
 
 /** Lists the owner's devices, and what is known of each: `{}`. */
 export const devicesOperation: Operation<Node> = {
   name: 'devices',
-  async run({ index, network, device }, _args, { emit }) {
+  async run(node, _args, { emit }) {
+    const { index, network, device } = node
     const peers = new Map(network?.peers().map(peer => [peer.keyId, peer]))
     for (const known of index.trust.devices()) {
       const peer = peers.get(known.keyId)
@@ -20,13 +25,40 @@ export const devicesOperation: Operation<Node> = {
         role: known.role,
         keyId: known.keyId,
         isThis: known.keyId === device.keyId,
+        revoked: known.isRevoked,
+        retired: known.isRetired,
         connected: peer?.isConnected ?? false,
+        path: peer?.path ?? null,
         lastInSync: seen === undefined ? null : new Date(seen).toISOString(),
+        behind: peer?.behind ?? 0,
+        bytesReceived: peer?.bytesReceived ?? 0,
+        bytesPerSecond: peer?.bytesPerSecond ?? 0,
+        paused: peer?.paused ?? null,
+        holds: known.isRevoked ? [] : await holdsOf(index, known.keyId),
       }
       await emit({ type: 'item', value })
     }
     return { count: index.trust.devices().length }
   },
+}
+
+/** What a device says it holds, and how many newer snapshots of each backup it has not. */
+async function holdsOf(index: Index, device: KeyId): Promise<JsonObject[]> {
+  const holdings = await holdingsOf(index, device)
+  const holds: JsonObject[] = []
+  for await (const backup of index.backups()) {
+    const held = holdings.get(backup.permanode)
+    const snapshots = await snapshotsOf(index, backup.permanode)
+    const at = snapshots.findLastIndex(snapshot => snapshot.content === held)
+    const date = snapshots[at]?.date
+    holds.push({
+      backup: backupName(index, backup),
+      snapshot: held ?? null,
+      date: date === undefined ? null : new Date(Number(date / 1_000_000n)).toISOString(),
+      newer: snapshots.length - 1 - at,
+    })
+  }
+  return holds
 }
 
 /** Invites a device with a ticket: `{ yes, admin, words? }`. */
@@ -59,8 +91,8 @@ export const pairOperation: Operation<Node> = {
   },
 }
 
-/** Milliseconds between two questions to the peers, when nothing else says that something changed. */
-const ASK_AGAIN_MS = 2000
+/** Milliseconds between two looks, when nothing says that something changed. */
+const LOOK_AGAIN_MS = 2000
 
 /** Waits for copies of a backup's newest snapshot: `{ backup, copies, timeout }`. */
 export const waitOperation: Operation<Node> = {
@@ -73,39 +105,44 @@ export const waitOperation: Operation<Node> = {
     if (snapshot === undefined)
       throw new PeerkeepError('NOT_FOUND', `${backup.name} has no snapshot yet`)
     if (!node.network && copies > 1) {
-      const text =
-        "no node is running here, so no other device can be asked: 'peerkeep up' runs one"
+      const text = "no node is running here, so nothing new is heard: 'peerkeep up' runs one"
       await context.emit({ type: 'note', text })
     }
     const until = node.system.clock.monotonic() + timeout
     for (;;) {
-      const held = await countCopies(node, snapshot)
+      const held = await countCopies(node, backup.permanode, snapshot)
       if (held >= copies) return { copies: held, snapshot }
-      if (node.system.clock.monotonic() >= until) {
+      const left = until - node.system.clock.monotonic()
+      if (left <= 0) {
         throw new PeerkeepError(
           'TIMED_OUT',
           `${held} of ${copies} devices hold ${snapshot}; the time is over`,
         )
       }
-      await nextChange(node, Math.min(ASK_AGAIN_MS, until - node.system.clock.monotonic()), context)
+      await nextChange(node, Math.min(LOOK_AGAIN_MS, left), context)
     }
   },
 }
 
-async function countCopies(node: Node, snapshot: BlobRef): Promise<number> {
-  const here = (await holdsSnapshot(node, snapshot)) ? 1 : 0
-  return here + ((await node.network?.holders(snapshot))?.length ?? 0)
+/** This device, by looking; the others, by what they say. */
+async function countCopies(node: Node, permanode: BlobRef, snapshot: BlobRef): Promise<number> {
+  let copies = (await holdsSnapshot(node, snapshot)) ? 1 : 0
+  for (const { keyId, isRevoked } of node.index.trust.devices()) {
+    if (isRevoked || keyId === node.device.keyId) continue
+    if ((await holdingsOf(node.index, keyId)).get(permanode) === snapshot) copies += 1
+  }
+  return copies
 }
 
-/** Resolves when a peer's state changes, or the time is over, or rejects when the caller went away. */
+/** Resolves when a claim came, or the time is over; rejects when the caller went away. */
 async function nextChange(node: Node, ms: number, { signal }: OperationContext): Promise<void> {
   signal.throwIfAborted()
   const { promise, resolve } = Promise.withResolvers<void>()
   const stopTimer = node.system.clock.after(ms, resolve)
-  const stopListening = node.network?.onChange(resolve)
+  const stopListening = node.onMembers(() => resolve())
   signal.addEventListener('abort', () => resolve(), { once: true })
   await promise
   stopTimer()
-  stopListening?.()
+  stopListening()
   signal.throwIfAborted()
 }

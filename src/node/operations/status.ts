@@ -26,11 +26,17 @@ export async function statusOf(node: Node): Promise<JsonObject> {
     backups,
     missingBlobs: missing,
     freeBytes: free,
+    rivals: network?.rivals() ?? [],
+    clockLeadMs: network?.clockLead() ?? 0,
     peers: (network?.peers() ?? []).map(peer => ({
       device: index.trust.devices().find(known => known.keyId === peer.keyId)?.name ?? peer.keyId,
       connected: peer.isConnected,
+      path: peer.path ?? null,
       lastInSync: peer.lastInSync === undefined ? null : new Date(peer.lastInSync).toISOString(),
+      behind: peer.behind,
       bytesReceived: peer.bytesReceived,
+      bytesPerSecond: peer.bytesPerSecond,
+      paused: peer.paused ?? null,
     })),
   }
 }

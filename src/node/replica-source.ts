@@ -1,0 +1,69 @@
+import { PeerkeepError } from '../base/errors.ts'
+import type { Door } from '../blob/receive.ts'
+import { type BlobRef, refOf } from '../blob/ref.ts'
+import type { BlobStore } from '../blob/store.ts'
+import type { Index } from '../index/queries.ts'
+import type { MemberChange, ReplicaSource } from '../peer/source.ts'
+import { readKeyBlob } from '../schema/key-blob.ts'
+import { splitSigned, verifySigned } from '../schema/signed-blob.ts'
+import type { Arrivals } from './arrivals.ts'
+
+/** The parts of a node that replication works on. */
+export interface ReplicaParts {
+  readonly store: Pick<BlobStore, 'fetch' | 'stat'>
+  readonly door: Door
+  /** The index of the moment: another one after a reindex. */
+  readonly index: () => Index
+  readonly arrivals: Arrivals
+  readonly onMembers: (listener: (changes: readonly MemberChange[]) => void) => () => void
+  /** Bytes that may be stored before the disk is full up to the reserve. */
+  readonly room: () => Promise<number>
+}
+
+/** What replication needs of a node. */
+export function replicaSource(parts: ReplicaParts): ReplicaSource {
+  const { store, door, index, arrivals, room, onMembers } = parts
+  return {
+    enumerate: set => index().enumerateMeta(set),
+    onMembers,
+    fetch: ref => store.fetch(ref),
+    stat: refs => store.stat(refs),
+    async take(set, bytes, ref) {
+      if (!(await mayStore(parts, set, bytes, ref))) return false
+      await door.receive(bytes, ref)
+      return true
+    },
+    async settled() {
+      await arrivals.settled()
+      await index().catchUp()
+    },
+    async *wants() {
+      for await (const { needed } of index().missing()) yield needed
+    },
+    room,
+  }
+}
+
+/** Whatever a blob was asked for as: what is signed is stored only where the signature is right and its key counts. */
+// oxlint-disable-next-line max-params -- what a blob of a peer consists of
+async function mayStore(
+  { store, index }: ReplicaParts,
+  set: 'claims' | 'schema' | 'data',
+  bytes: Uint8Array,
+  ref: BlobRef | undefined,
+): Promise<boolean> {
+  const signed = splitSigned(bytes)
+  if (!signed) return set !== 'claims' || readKeyBlob(bytes) !== undefined
+  const keyBlob = await store.fetch(signed.signer)
+  if (!keyBlob) return false
+  const key = readKeyBlob(keyBlob)?.keyId
+  // Before the signature, which costs a hundred times as much.
+  if (key === undefined || !(await index().mayStore(key, ref ?? refOf(bytes)))) return false
+  return verifySigned(signed, keyBlob).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof PeerkeepError) return false
+      throw error
+    },
+  )
+}
