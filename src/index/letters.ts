@@ -16,10 +16,11 @@ export const SIGNED_LETTERS: readonly string[] = ['c', 'd', 'f', 'l']
 export const MOVE_ALL = SIGNED_LETTERS.join('')
 
 export function letterOf(
-  { isOwn, isRevoked }: Pick<Membership, 'isOwn' | 'isRevoked'>,
-  keyId: KeyId,
+  { isOwn, isRevoked, isNamed }: Omit<Membership, 'rows'>,
+  { keyId, ref }: { readonly keyId: KeyId; readonly ref: BlobRef },
   isListed: boolean,
 ): SignedLetter {
+  if (isNamed(ref)) return 'c'
   if (!isOwn(keyId)) return 'f'
   return isListed || !isRevoked(keyId) ? 'c' : 'd'
 }
@@ -73,7 +74,8 @@ export async function draftOfMoves(
   const found = await Array.fromAsync(rows.scan(range))
   const mine = ofKey(found, letter, keyId)
   const listed = isRevoked(keyId) ? await listedOf(rows, keyId, mine) : new Set<BlobRef>()
-  for (const meta of mine) moveTo(draft, meta, letterOf(membership, keyId, listed.has(meta.ref)))
+  for (const meta of mine)
+    moveTo(draft, meta, letterOf(membership, { keyId, ref: meta.ref }, listed.has(meta.ref)))
   const last = found.length < rowsMax ? undefined : found.at(-1)
   draft.put(todo, last ? `${letters}|${lastField(last[0])}` : letters.slice(1))
   return draft

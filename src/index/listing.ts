@@ -106,12 +106,13 @@ async function noteListed(
   await draft.load(here.map(({ signed }) => `stays|${keyId}|${signed.id}`))
   for (const meta of here) {
     noteStays(draft, meta.signed, meta.ref)
-    moveTo(draft, meta, letterOf(listing, keyId, true))
+    moveTo(draft, meta, letterOf(listing, { keyId, ref: meta.ref }, true))
     if (listing.isOwn(keyId)) markTouched(draft, meta)
   }
 }
 
-async function signedOf(draft: Draft, refs: readonly BlobRef[]): Promise<SignedMeta[]> {
+/** Those of `refs` that are signed and here, or lost. */
+export async function signedOf(draft: Draft, refs: readonly BlobRef[]): Promise<SignedMeta[]> {
   const found: SignedMeta[] = []
   let left = refs
   // Most are members still: their letters change after this.

@@ -13,6 +13,8 @@ export interface Membership {
   readonly rows: KeyValue
   readonly isOwn: (key: KeyId) => boolean
   readonly isRevoked: (key: KeyId) => boolean
+  /** Whether a certificate or revocation that stands is about the permanode: it is a member whoever signed it. */
+  readonly isNamed: (permanode: BlobRef) => boolean
 }
 
 /** Whether a blob signed by the key counts. */

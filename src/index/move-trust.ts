@@ -1,8 +1,9 @@
-import type { KeyValue } from '../base/key-value.ts'
+import type { BlobRef } from '../blob/ref.ts'
 import type { KeyId } from '../schema/signer.ts'
 import { type Draft, openDraft } from './draft.ts'
-import { MOVE_ALL } from './letters.ts'
-import { noteSet, readRevoked } from './listing.ts'
+import { MOVE_ALL, letterOf, moveTo } from './letters.ts'
+import { noteSet, readRevoked, signedOf } from './listing.ts'
+import type { Membership } from './members.ts'
 import type { FoldedTrust } from './trust-fold.ts'
 
 /**
@@ -10,14 +11,15 @@ import type { FoldedTrust } from './trust-fold.ts'
  * folded anew, new manifests are read, and where one counts no more, all of its key are.
  */
 export async function draftOfTrust(
-  rows: KeyValue,
-  { roles, revoked }: FoldedTrust,
+  next: Membership,
+  { roles, revoked, named }: FoldedTrust,
 ): Promise<Draft | undefined> {
+  const { rows } = next
   const own = new Set(JSON.parse((await rows.get('own')) ?? '[]') as KeyId[])
   const changed = own.symmetricDifference(new Set(roles.keys()))
   const revokedBefore = await readRevoked(rows)
   const draft = openDraft(rows)
-  await draft.load(['own', 'revoked'])
+  await draft.load(['own', 'revoked', 'named'])
   for (const keyId of new Set([...revokedBefore.keys(), ...revoked.keys()])) {
     if (revokedBefore.has(keyId) !== revoked.has(keyId)) changed.add(keyId)
     const before = new Set(revokedBefore.get(keyId))
@@ -31,12 +33,29 @@ export async function draftOfTrust(
     const isMoving = draft.get(`todo|move|${keyId}`) !== undefined
     draft.put(`todo|move|${keyId}`, !isMoving && isNew(keyId) ? MOVE_FOREIGN : MOVE_ALL)
   }
+  await moveNamed(next, draft, named)
+  draft.put('named', JSON.stringify([...named].sort()))
   draft.put('own', JSON.stringify([...roles.keys()].sort()))
   draft.put('revoked', JSON.stringify([...revoked].sort(([a], [b]) => (a < b ? -1 : 1))))
   return draft.operations().length === 0 ? undefined : draft
 
   function isNew(keyId: KeyId): boolean {
     return !own.has(keyId)
+  }
+}
+
+/** Gives the permanodes that claims of trust are about, or were, the letters that they have now. */
+async function moveNamed(
+  next: Membership,
+  draft: Draft,
+  named: ReadonlySet<BlobRef>,
+): Promise<void> {
+  const before = new Set(JSON.parse(draft.get('named') ?? '[]') as BlobRef[])
+  for (const meta of await signedOf(draft, [...before.symmetricDifference(named)])) {
+    const { ref, signed } = meta
+    const listed = await next.rows.get(`listed|${signed.keyId}|${ref}`)
+    const isListed = next.isRevoked(signed.keyId) && listed !== undefined
+    moveTo(draft, meta, letterOf(next, { keyId: signed.keyId, ref }, isListed))
   }
 }
 

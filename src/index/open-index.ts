@@ -97,7 +97,7 @@ function memberQueries({ ground, onMembers }: Follower): MemberQueries {
   return {
     enumerateMeta: (kind, after) => enumerateMeta(rows, kind, after),
     isMember: async (kind, ref) => queryMember(rows, kind, ref),
-    mayStore: async (signer, ref) => isMember(ground, signer, ref),
+    mayStore: async (signer, ref) => ground.isNamed(ref) || isMember(ground, signer, ref),
     signedBy: key => querySignedBy(rows, key),
     disputed: after => queryDisputed(rows, after),
     onMembers,

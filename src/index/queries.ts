@@ -44,7 +44,7 @@ export interface Index extends AsyncDisposable {
   meta(ref: BlobRef): Promise<MetaInfo | undefined>
   /**
    * The refs of the log in ascending order: `claims` are keys, and claims, permanodes and facts by own keys
-   * (of a revoked one, those listed); `schema` is what is not signed. What two devices compare.
+   * (of a revoked one, those listed), and the permanodes that say whom certificates and revocations mean; `schema` is what is not signed. What two devices compare.
    */
   enumerateMeta(kind: MetaKind, after?: BlobRef): AsyncIterable<SizedRef>
 
@@ -57,7 +57,10 @@ export interface Index extends AsyncDisposable {
 
   /** Whether `enumerateMeta` of the kind names the blob. */
   isMember(kind: MetaKind, ref: BlobRef): Promise<boolean>
-  /** Whether a blob signed by this key may be kept: the key is own, and if it is revoked, the blob is listed. */
+  /**
+   * Whether a blob signed by this key may be kept: the key is own, and if it is revoked, the blob is listed. Or it
+   * is the permanode that a certificate or revocation which stands is about, whoever signed that.
+   */
   mayStore(signer: KeyId, ref: BlobRef): Promise<boolean>
   /** What is known that this key signed and that counts now, in no order: what a revocation of it must list. */
   signedBy(key: KeyId): AsyncIterable<BlobRef>

@@ -47,7 +47,8 @@ import type { KeyId } from '../schema/signer.ts'
  * |---|---|---|
  * | `own` | key ids | whose claims the states below are folded from |
  * | `revoked` | key ids, the manifests of each | keys of which only what is listed counts |
- * | `meta|c|REF` | | LETTER of the members: keys, and what own keys signed (of a revoked one, what is listed) |
+ * | `named` | permanodes | what certificates and revocations that stand are about |
+ * | `meta|c|REF` | | LETTER of the members: keys, and what own keys signed (of a revoked one, what is listed), and what is named |
  * | `meta|f|REF` | | LETTER of what nobody's key signed, or one that is not here |
  * | `meta|d|REF` | | LETTER of what is disputed: signed by an own key that is revoked, and not listed |
  * | `set|KEYID|REF` | | a static-set, here or not, that a manifest of KEYID reaches |

@@ -1,12 +1,11 @@
-import type { KeyValue } from '../base/key-value.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import type { LogPosition } from '../blob/store.ts'
 import type { KeyId } from '../schema/signer.ts'
 import { readCounts, writeCounts } from './counts.ts'
 import { type Draft, openDraft } from './draft.ts'
-import type { Ground } from './evaluate.ts'
 import { letterOf } from './letters.ts'
 import { noteSetCame } from './listing.ts'
+import type { Membership } from './members.ts'
 import { type Stat, absentOf, noteArrived, noteMissing, restoreMeta } from './missing.ts'
 import type { ReadBlob } from './read-blob.ts'
 import { readMeta } from './rows.ts'
@@ -15,11 +14,8 @@ import { openStateUpdates } from './state-updates.ts'
 import { type Taking, needsOf, rowsToLoad, takeBlob } from './take.ts'
 
 /** What groups of blobs are taken into rows with. */
-export interface GroupParts {
-  readonly rows: KeyValue
+export interface GroupParts extends Membership {
   readonly stat: Stat
-  readonly isOwn: Ground['isOwn']
-  readonly isRevoked: Ground['isRevoked']
   /** All keys that are revoked. */
   readonly revoked: readonly KeyId[]
   /** Permanodes of devices: what changes them may change names. */
@@ -38,7 +34,7 @@ export async function draftOfGroup(
   position?: LogPosition,
 ): Promise<{ draft: Draft; isTrustTouched: boolean }> {
   const draft = openDraft(parts.rows)
-  const { isOwn, isRevoked, dueUntil, isDevicePermanode } = parts
+  const { isOwn, isRevoked, isNamed, dueUntil, isDevicePermanode } = parts
   const fresh = await chooseFresh(parts, draft, blobs)
   await draft.load(fresh.flatMap(blob => rowsToLoad(blob, isRevoked)))
   const counts = readCounts(draft)
@@ -47,6 +43,7 @@ export async function draftOfGroup(
     draft,
     isOwn,
     isRevoked,
+    isNamed,
     dueUntil,
     counts,
     updates,
@@ -136,7 +133,7 @@ function letterOfLost(parts: GroupParts, draft: Draft, blob: ReadBlob): string |
   if (text === undefined || blob.kind !== 'signed' || isWaiting(text.slice(1))) return undefined
   const isListed =
     parts.isRevoked(blob.keyId) && draft.get(`listed|${blob.keyId}|${blob.ref}`) !== undefined
-  return letterOf(parts, blob.keyId, isListed)
+  return letterOf(parts, blob, isListed)
 }
 
 /** Has the sets read that manifests of revocations wait for; those that are known too: one may have been damaged. */

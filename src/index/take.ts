@@ -20,6 +20,7 @@ export interface Taking {
   readonly draft: Draft
   readonly isOwn: (key: KeyId) => boolean
   readonly isRevoked: (key: KeyId) => boolean
+  readonly isNamed: (permanode: BlobRef) => boolean
   /** Dates up to this one are due, as `dateText` writes it. */
   readonly dueUntil: string
   readonly counts: Counts
@@ -78,7 +79,7 @@ function letterOfBlob(taking: Taking, blob: ReadBlob): string {
     case 'waiting':
       return 'f'
     case 'signed':
-      return letterOf(taking, blob.keyId, isListed(taking, blob))
+      return letterOf(taking, blob, isListed(taking, blob))
     case 'schema':
     case 'inert':
       return 's'

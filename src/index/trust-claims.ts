@@ -38,27 +38,18 @@ type IsListed = (id: string) => Promise<boolean>
 
 async function claimsBy(rows: KeyValue, signer: KeyId, isListed: IsListed): Promise<TrustClaims> {
   const certificates: CertificateClaim[] = []
-  for await (const [key, role] of rows.scan(prefixRange(`cert|${signer}|`))) {
-    const claim = await trustClaim(rows, key, isListed)
-    if (claim) certificates.push({ ...claim, role: role as KeyRole })
-  }
+  for await (const [key, role] of rows.scan(prefixRange(`cert|${signer}|`)))
+    certificates.push({ ...(await trustClaim(rows, key, isListed)), role: role as KeyRole })
   const revocations: RevocationClaim[] = []
-  for await (const [key, manifest] of rows.scan(prefixRange(`revoke|${signer}|`))) {
-    const claim = await trustClaim(rows, key, isListed)
-    if (claim) revocations.push({ ...claim, manifest: manifest as BlobRef })
-  }
+  for await (const [key, manifest] of rows.scan(prefixRange(`revoke|${signer}|`)))
+    revocations.push({ ...(await trustClaim(rows, key, isListed)), manifest: manifest as BlobRef })
   return { certificates, revocations }
 }
 
-/** Undefined while its permanode is not here, or when that is no device's. */
-async function trustClaim(
-  rows: KeyValue,
-  key: string,
-  isListed: IsListed,
-): Promise<TrustClaim | undefined> {
+async function trustClaim(rows: KeyValue, key: string, isListed: IsListed): Promise<TrustClaim> {
   const [, signer, permanode, date, id] = key.split('|') as [string, KeyId, BlobRef, string, string]
   const device = deviceOf((await metaOf(rows, permanode))?.signed?.plannedKey)
-  return device && { signer, device, permanode, date, isListed: await isListed(id) }
+  return { signer, device, permanode, date, isListed: await isListed(id) }
 }
 
 /** The key that a device's permanode is about; planned keys are any text, so what is no key id is none. */

@@ -8,8 +8,8 @@ export type KeyRole = DeviceRole | 'adopted'
 /** A claim about whose a key is. */
 export interface TrustClaim {
   readonly signer: KeyId
-  /** Whose permanode it stands on. */
-  readonly device: KeyId
+  /** Whose permanode it stands on; undefined while that is not here, or when it is no device's. */
+  readonly device: KeyId | undefined
   readonly permanode: BlobRef
   /** As `dateText` writes it. */
   readonly date: string
@@ -44,6 +44,11 @@ export interface FoldedTrust {
   readonly roles: ReadonlyMap<KeyId, CertifiedKey>
   /** Keys that are revoked, with all manifests of what stays valid, in order. */
   readonly revoked: ReadonlyMap<KeyId, readonly BlobRef[]>
+  /**
+   * The permanodes that claims which stand are about, here or not. They are members whoever signed them: another
+   * device must know whom these claims mean.
+   */
+  readonly named: ReadonlySet<BlobRef>
 }
 
 /**
@@ -57,47 +62,59 @@ export interface FoldedTrust {
  *
  * No later claim takes an earlier one back, and nothing is undone by a delete.
  */
-export function foldTrust(owner: KeyId, { certificates, revocations }: TrustClaims): FoldedTrust {
-  const stands = standingOf(owner, { certificates, revocations })
-  const roles = new Map<KeyId, CertifiedKey>()
-  for (const claim of certificates) {
-    if (stands(claim) && (claim.signer === owner || claim.role !== 'admin'))
-      roles.set(claim.device, joined(roles.get(claim.device), claim))
-  }
+export function foldTrust(owner: KeyId, claims: TrustClaims): FoldedTrust {
+  const stands = standingOf(owner, claims)
+  const certificates = claims.certificates.filter(stands)
+  const revocations = claims.revocations.filter(stands)
+  const named = new Set([...certificates, ...revocations].map(claim => claim.permanode))
+  const roles = rolesOf(owner, certificates)
   const revoked = new Map<KeyId, BlobRef[]>()
-  for (const claim of revocations) {
-    const role = roles.get(claim.device)?.role
-    const mayRevoke = claim.signer === owner || role === 'device' || role === 'adopted'
-    if (!stands(claim) || !mayRevoke) continue
-    const known = revoked.get(claim.device) ?? []
-    if (!known.includes(claim.manifest))
-      revoked.set(claim.device, [...known, claim.manifest].sort())
+  for (const { signer, device, manifest } of revocations) {
+    if (device === undefined || device === owner) continue
+    const role = roles.get(device)?.role
+    if (signer !== owner && role !== 'device' && role !== 'adopted') continue
+    const known = revoked.get(device) ?? []
+    if (!known.includes(manifest)) revoked.set(device, [...known, manifest].sort())
   }
-  return { roles, revoked }
+  return { roles, revoked, named }
 }
 
 /** The keys that the owner made admins, revoked or not. */
 export function adminsOf(owner: KeyId, certificates: readonly CertificateClaim[]): Set<KeyId> {
-  const made = certificates.filter(({ signer, role }) => signer === owner && role === 'admin')
-  return new Set(made.map(claim => claim.device))
+  return devicesOf(certificates.filter(({ signer, role }) => signer === owner && role === 'admin'))
 }
 
 /** The keys that the owner revoked. */
 export function revokedByOwner(owner: KeyId, revocations: readonly TrustClaim[]): Set<KeyId> {
-  return new Set(revocations.filter(claim => claim.signer === owner).map(claim => claim.device))
+  return devicesOf(revocations.filter(({ signer }) => signer === owner))
 }
 
+function devicesOf(claims: readonly TrustClaim[]): Set<KeyId> {
+  return new Set(claims.map(({ device }) => device).filter(device => device !== undefined))
+}
+
+/** Whether a claim is by someone who may make any. */
 function standingOf(
   owner: KeyId,
   { certificates, revocations }: TrustClaims,
 ): (claim: TrustClaim) => boolean {
   const admins = adminsOf(owner, certificates)
   const thrownOut = revokedByOwner(owner, revocations)
-  return ({ signer, device, isListed }) => {
-    if (device === owner) return false
-    if (signer === owner) return true
-    return admins.has(signer) && (!thrownOut.has(signer) || isListed)
+  return ({ signer, isListed }) =>
+    signer === owner || (admins.has(signer) && (!thrownOut.has(signer) || isListed))
+}
+
+function rolesOf(
+  owner: KeyId,
+  certificates: readonly CertificateClaim[],
+): Map<KeyId, CertifiedKey> {
+  const roles = new Map<KeyId, CertifiedKey>()
+  for (const claim of certificates) {
+    const { signer, device, role } = claim
+    if (device === undefined || device === owner) continue
+    if (signer === owner || role !== 'admin') roles.set(device, joined(roles.get(device), claim))
   }
+  return roles
 }
 
 const strength: Readonly<Record<KeyRole, number>> = { adopted: 0, device: 1, admin: 2 }

@@ -47,6 +47,7 @@ export function openTrustSteps(
     rows,
     isOwn: key => trust.isOwn(key),
     isRevoked: key => trust.isRevoked(key),
+    isNamed: ref => folded().named.has(ref),
     horizon: () => writer.horizon(),
   }
   const listing = { ...ground, fetch }
@@ -55,8 +56,9 @@ export function openTrustSteps(
   async function refreshTrust(): Promise<boolean> {
     if (!isStale) return false
     const next = foldTrust(owner, await readTrustClaims(rows, owner))
-    const devices = await readDevices(groundOf(ground, owner, next), owner, next)
-    await writer.write(async () => draftOfTrust(rows, next))
+    const nextGround = groundOf(ground, owner, next)
+    const devices = await readDevices(nextGround, owner, next)
+    await writer.write(async () => draftOfTrust(nextGround, next))
     setTrust({ ...next, devices })
     isStale = false
     return true

@@ -30,6 +30,7 @@ export function groundOf(
     horizon: ground.horizon,
     isOwn: key => key === owner || folded.roles.has(key),
     isRevoked: key => folded.revoked.has(key),
+    isNamed: ref => folded.named.has(ref),
   }
 }
 
@@ -73,7 +74,7 @@ export function openTrust(owner: KeyId): {
   readonly folded: () => FoldedTrust
   readonly setTrust: (state: TrustState) => void
 } {
-  let current: TrustState = { roles: new Map(), revoked: new Map(), devices: [] }
+  let current: TrustState = { roles: new Map(), revoked: new Map(), named: new Set(), devices: [] }
   const listeners = new Set<() => void>()
   return {
     folded: () => current,

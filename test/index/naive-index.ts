@@ -63,17 +63,22 @@ export class NaiveIndex {
 
   /** The refs of the compared set `claims`. */
   members(): BlobRef[] {
-    const members = this.#all.filter(one => this.#isMember(one)).map(one => one.ref)
+    const members = this.#all.filter(one => this.#isSent(one)).map(one => one.ref)
     return [...members, ...this.#blobs.keys].sort()
   }
 
   signedBy(key: KeyId): BlobRef[] {
-    const mine = this.#all.filter(one => one.keyId === key && this.#isMember(one))
+    const mine = this.#all.filter(one => one.keyId === key && this.#isSent(one))
     return mine.map(one => one.ref).sort()
   }
 
+  mayStore(key: KeyId, ref: BlobRef): boolean {
+    if (this.#trust.named.has(ref)) return true
+    return this.isOwn(key) && (this.#trust.listed.get(key)?.has(ref) ?? true)
+  }
+
   disputed(): BlobRef[] {
-    const disputed = this.#all.filter(one => this.isOwn(one.keyId) && !this.#isMember(one))
+    const disputed = this.#all.filter(one => this.isOwn(one.keyId) && !this.#isSent(one))
     return disputed.map(one => one.ref).sort()
   }
 
@@ -151,6 +156,11 @@ export class NaiveIndex {
 
   #stays({ keyId, ref }: Statement): boolean {
     return this.#trust.listed.get(keyId)?.has(ref) ?? true
+  }
+
+  /** Also what does not count, and yet says whom a certificate means. */
+  #isSent(one: Statement): boolean {
+    return this.#isMember(one) || this.#trust.named.has(one.ref)
   }
 
   #isMember(one: Statement): boolean {
