@@ -108,7 +108,6 @@ export async function draftOfGone(
     // As if it had never come: when it does, it is read as new.
     if (draft.get(`meta|f|${ref}`) !== undefined) counts.metaBlobs -= 1
     draft.delete(`meta|f|${ref}`)
-    draft.delete(`meta|l|${ref}`)
   }
   writeCounts(draft, counts)
   return draft

@@ -1,82 +1,36 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { type BlobRef, refOf } from '../../src/blob/ref.ts'
-import type { Index } from '../../src/index/queries.ts'
-import { makeCertificate, makeRetirement, makeRevocation } from '../../src/schema/certificates.ts'
+import { refOf } from '../../src/blob/ref.ts'
+import { makeRetirement, makeRevocation } from '../../src/schema/certificates.ts'
 import { makeFacts } from '../../src/schema/claims.ts'
 import type { Nanoseconds } from '../../src/schema/schema-blob.ts'
-import type { KeyId, Signer } from '../../src/schema/signer.ts'
 import { writeStaticSet } from '../../src/schema/static-set.ts'
 import { devicePermanodeKey } from '../../src/schema/well-known.ts'
-import { failingAt } from './failing-rows.ts'
 import {
-  type World,
-  type WorldOptions,
+  certificate,
+  desktop,
+  disputed,
+  laptop,
+  members,
+  nas,
+  nextDate,
+  openFamily,
+  revocation,
+  signedBy,
+  stranger,
+  titleOf,
+} from './family.ts'
+import {
   at,
   attribute,
   deletion,
-  openWorld,
   owner,
   planned,
   refsOf,
   signerNamed,
   twinOf,
 } from './index-world.ts'
-
-const desktop = signerNamed('desktop')
-const laptop = signerNamed('laptop')
-const nas = signerNamed('nas')
-const stranger = signerNamed('stranger')
-
-let seconds = 1000
-const nextDate = (): Nanoseconds => at(seconds++)
-
-function certificate(
-  device: Signer,
-  role: 'admin' | 'device' | 'adopted',
-  by: Signer,
-): Uint8Array[] {
-  return makeCertificate({ device, name: 'a device', role }, by, nextDate)
-}
-
-function revocation(device: Signer, stays: readonly Uint8Array[], by: Signer): Uint8Array[] {
-  return makeRevocation({ device: device.keyId, stays: refsOf(stays) }, by, nextDate)
-}
-
-const keys = [owner, desktop, laptop, nas, stranger].map(signer => signer.keyBlob)
-
-/** The owner's desktop is an admin, which made laptop and NAS devices; an album with a title by the laptop. */
-async function openFamily(options: WorldOptions = {}): Promise<World & Album> {
-  const world = await openWorld(options)
-  const album = planned('album', owner)
-  const title = attribute(refOf(album), ['title', 'Summer'], { signer: laptop, date: at(10) })
-  await world.add(...keys, ...certificate(desktop, 'admin', owner))
-  await world.add(...certificate(laptop, 'device', desktop), ...certificate(nas, 'device', desktop))
-  await world.add(album, title)
-  return { ...world, album: refOf(album), title }
-}
-
-interface Album {
-  readonly album: BlobRef
-  readonly title: Uint8Array
-}
-
-async function titleOf(index: Index, permanode: BlobRef): Promise<string | undefined> {
-  return (await index.permanode(permanode))?.attributes.get('title')?.[0]
-}
-
-async function members(index: Index): Promise<BlobRef[]> {
-  return Array.fromAsync(index.enumerateMeta('claims'), ({ ref }) => ref)
-}
-
-async function disputed(index: Index): Promise<BlobRef[]> {
-  return Array.fromAsync(index.disputed(), ({ ref }) => ref)
-}
-
-async function signedBy(index: Index, key: KeyId): Promise<BlobRef[]> {
-  return Array.fromAsync(index.signedBy(key))
-}
 
 test('a stolen laptop that goes on signing, also with old dates, changes nothing', async () => {
   const { index, add, album, title } = await openFamily()
@@ -249,31 +203,6 @@ test('when an admin is thrown out, what its revocation listed lists nothing any 
   assert.ok((await disputed(index)).includes(refOf(newer)))
 })
 
-test('keys that change hands more than once in a pass end where they belong', async () => {
-  const { index, add, album, title } = await openFamily({ groupBlobsMax: 1 })
-  const newer = attribute(album, ['title', 'Autumn'], { signer: laptop, date: at(20) })
-  await add(newer, ...revocation(laptop, [title], owner))
-  // The laptop is made a device by the desktop alone: with it goes the laptop, and what was listed of it.
-  const listed = revocation(laptop, [newer], desktop)
-  await add(...listed, ...revocation(desktop, [], owner), ...revocation(nas, [], owner))
-  assert.equal(index.trust.isOwn(laptop.keyId), false)
-  assert.deepEqual(await signedBy(index, laptop.keyId), [])
-  assert.equal(await titleOf(index, album), undefined)
-  await add(...certificate(laptop, 'device', owner))
-  assert.equal(await titleOf(index, album), 'Summer')
-  assert.deepEqual(await signedBy(index, laptop.keyId), [refOf(title)])
-  assert.equal(await index.mayStore(laptop.keyId, refOf(newer)), false)
-})
-
-test('a key that is nobody any more and then revoked leaves no member behind', async () => {
-  const { index, add, title } = await openFamily({ groupBlobsMax: 1 })
-  await add(...revocation(desktop, [], owner), ...revocation(laptop, [], owner))
-  assert.equal((await members(index)).includes(refOf(title)), false)
-  assert.equal((await disputed(index)).includes(refOf(title)), false)
-  await add(...certificate(laptop, 'device', owner))
-  assert.equal((await disputed(index)).includes(refOf(title)), true)
-})
-
 test('only the owner throws an admin out, and nobody the owner', async () => {
   const { index, add, album } = await openFamily()
   const studio = signerNamed('studio')
@@ -368,53 +297,4 @@ test('a retired device is shown as one, and all that it signs acts', async () =>
   assert.deepEqual(retired(), [true])
   await add(attribute(permanode, again, { signer: desktop, date: at(7001) }))
   assert.deepEqual(retired(), [])
-})
-
-test('what was lost of a device is listed all the same, and comes back under the letter it has now', async () => {
-  const { index, add, store, album, title } = await openFamily()
-  const other = attribute(album, ['tag', 'sea'], { signer: laptop, date: at(21) })
-  await add(other)
-  const both = refsOf([title, other])
-  await store.remove(both)
-  await index.lost(both)
-  assert.equal((await members(index)).includes(refOf(title)), false)
-  assert.deepEqual((await signedBy(index, laptop.keyId)).sort(), both.sort())
-  await add(...revocation(laptop, [title], desktop))
-  assert.deepEqual(await signedBy(index, laptop.keyId), [refOf(title)])
-  assert.deepEqual(await disputed(index), [])
-  await add(title, other)
-  assert.equal((await members(index)).includes(refOf(title)), true)
-  assert.deepEqual(await disputed(index), [refOf(other)])
-  assert.equal(await titleOf(index, album), 'Summer')
-})
-
-test('what comes back while a killed revocation is half done gets the letter that it has then', async () => {
-  for (let kill = 0; kill < 40; kill += 1) {
-    const { store, rows, index, title, album } = await openFamily({ pieceMax: 1 })
-    await store.remove([refOf(title)])
-    await index.lost([refOf(title)])
-    const dying = await openWorld({ store, rows: failingAt(rows, kill), pieceMax: 1 }).catch(
-      () => undefined,
-    )
-    await dying?.add(...revocation(laptop, [], desktop)).catch(() => undefined)
-    const again = await openWorld({ store, rows, pieceMax: 1 })
-    await again.add(title)
-    const isRevoked = again.index.trust.isRevoked(laptop.keyId)
-    assert.deepEqual(await disputed(again.index), isRevoked ? [refOf(title)] : [])
-    assert.equal((await members(again.index)).includes(refOf(title)), !isRevoked)
-    assert.equal(await titleOf(again.index, album), isRevoked ? undefined : 'Summer')
-  }
-})
-
-test('a list that was lost and comes back is read', async () => {
-  const { index, add, store, album, title } = await openFamily()
-  const [list, ...claim] = revocation(laptop, [title], desktop)
-  assert.ok(list)
-  await add(list)
-  await store.remove([refOf(list)])
-  await index.lost([refOf(list)])
-  await add(...claim)
-  assert.equal(await titleOf(index, album), undefined)
-  await add(list)
-  assert.equal(await titleOf(index, album), 'Summer')
 })
