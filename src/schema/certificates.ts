@@ -49,7 +49,7 @@ export interface Revocation {
   readonly device: KeyId
   /** The signed blobs of that key that stay valid. */
   readonly stays: readonly BlobRef[]
-  /** The device's permanode, where one is known already; otherwise one is made. */
+  /** A permanode of the device, whoever signed it, where one is known already; otherwise one is made. */
   readonly permanode?: BlobRef | undefined
 }
 
