@@ -1,16 +1,14 @@
-import { type KeyValue, prefixRange } from '../base/key-value.ts'
+import type { KeyValue } from '../base/key-value.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import type { Nanoseconds } from '../schema/schema-blob.ts'
-import type { KeyId } from '../schema/signer.ts'
 import { type ClaimRow, isAttributeClaim, readClaim } from './claim-row.ts'
 import { type Attributes, applyClaim } from './fold.ts'
 import { FOLD_CLAIMS_MAX } from './limits.ts'
-import { type ClaimClass, type MetaRow, anchorOf, dateText, lastField, readMeta } from './rows.ts'
+import { type Membership, actingClaim, isMember, membersOf, twinsOf } from './members.ts'
+import { type ClaimClass, type MetaRow, anchorOf, dateText, readMeta } from './rows.ts'
 
 /** What decides which claims act: the rows, whose keys are own, and up to which date claims are due. */
-export interface Ground {
-  readonly rows: KeyValue
-  readonly isOwn: (key: KeyId) => boolean
+export interface Ground extends Membership {
   /** As `dateText` writes it. */
   readonly horizon: () => string
 }
@@ -26,39 +24,34 @@ export interface Folded {
 
 /** What the index knows of a blob of the log, lost or not. */
 export async function metaOf(rows: KeyValue, ref: BlobRef): Promise<MetaRow | undefined> {
-  const [acting, other, lost] = await rows.getMany(
-    ['c', 's', 'l'].map(kind => `meta|${kind}|${ref}`),
-  )
-  const text = acting ?? other ?? lost?.slice(1)
+  const text = (await firstOf(rows, ref, ['c', 's'])) ?? (await firstOf(rows, ref, ['f', 'd', 'l']))
   return text === undefined ? undefined : readMeta(text)
 }
 
-/** The blobs that are one permanode, in order: the first stands for all. Those of foreign keys are left out. */
-export async function membersOf(ground: Ground, anchor: string): Promise<BlobRef[]> {
-  const members: BlobRef[] = []
-  for await (const [key, keyId] of ground.rows.scan(prefixRange(`anchor|${anchor}|`))) {
-    if (ground.isOwn(keyId as KeyId)) members.push(lastField(key) as BlobRef)
-  }
-  return members
+async function firstOf(
+  rows: KeyValue,
+  ref: BlobRef,
+  letters: readonly string[],
+): Promise<string | undefined> {
+  const texts = await rows.getMany(letters.map(letter => `meta|${letter}|${ref}`))
+  const at = texts.findIndex(text => text !== undefined)
+  return letters[at] === 'l' ? texts[at]?.slice(1) : texts[at]
 }
 
-/** The permanode that `ref` is, as the blobs it stands in; undefined when it is no own one. */
+/** The permanode that `ref` is, as the blobs it stands in; undefined when it is none that counts. */
 export async function permanodeMembers(
   ground: Ground,
   ref: BlobRef,
 ): Promise<BlobRef[] | undefined> {
   const meta = await metaOf(ground.rows, ref)
-  if (meta?.type !== 'permanode' || !meta.signed || !ground.isOwn(meta.signed.keyId))
-    return undefined
+  if (meta?.type !== 'permanode' || !meta.signed) return undefined
+  if (!(await isMember(ground, meta.signed.keyId, ref))) return undefined
   return membersOf(ground, anchorOf(meta.signed))
 }
 
-/** All blobs that a claim stands in. */
-async function refsOfClaim(rows: KeyValue, claim: ClaimRow): Promise<BlobRef[]> {
-  if (!claim.isTwinned) return [claim.ref]
-  return (await Array.fromAsync(rows.scan(prefixRange(`twin|${claim.id}|`)))).map(
-    ([key]) => lastField(key) as BlobRef,
-  )
+/** All blobs that an acting claim stands in. */
+async function refsOfClaim(ground: Ground, claim: ClaimRow): Promise<BlobRef[]> {
+  return claim.isTwinned ? twinsOf(ground, claim) : [claim.ref]
 }
 
 /** Acting claims about any of `refs`, in the order of their effect, up to `at`. */
@@ -70,14 +63,16 @@ export async function* actingClaims(
 ): AsyncGenerator<ClaimRow> {
   const horizon = ground.horizon()
   const until = at !== undefined && dateText(at) < horizon ? dateText(at) : horizon
+  // Nothing is due yet.
+  if (until === '') return
   const ranges = refs.flatMap(ref => classes.map(claimClass => `claim|${ref}|${claimClass}|`))
   const streams = ranges.map(prefix =>
     ground.rows.scan({ from: prefix, until: `${prefix}${until}|\u{10ffff}` }),
   )
   let tied: ClaimRow[] = []
   for await (const [key, value] of mergeRows(streams)) {
-    const claim = readClaim(key, value)
-    if (!ground.isOwn(claim.keyId)) continue
+    const claim = await actingClaim(ground, readClaim(key, value))
+    if (!claim) continue
     if (tied[0] !== undefined && placeOf(tied[0]) !== placeOf(claim)) {
       yield* tied.sort(byPayload)
       tied = []
@@ -92,7 +87,7 @@ export async function isDeleted(ground: Ground, refs: readonly BlobRef[]): Promi
   const aimed = await ground.rows.getMany(refs.map(ref => `aimed|${ref}`))
   const targets = refs.filter((_, i) => aimed[i] !== undefined)
   for await (const claim of actingClaims(ground, targets, ['d'])) {
-    if (!(await isDeleted(ground, await refsOfClaim(ground.rows, claim)))) return true
+    if (!(await isDeleted(ground, await refsOfClaim(ground, claim)))) return true
   }
   return false
 }
@@ -140,7 +135,7 @@ async function* judge(
     claims.length === 0 ? [] : await ground.rows.getMany(claims.map(claim => `aimed|${claim.ref}`))
   for (const [i, claim] of claims.entries()) {
     const isSuspect = claim.isTwinned || aimed[i] !== undefined
-    const isLive = !isSuspect || !(await isDeleted(ground, await refsOfClaim(ground.rows, claim)))
+    const isLive = !isSuspect || !(await isDeleted(ground, await refsOfClaim(ground, claim)))
     yield { claim, isLive }
   }
 }

@@ -31,8 +31,9 @@ export interface Follower {
 }
 
 /**
- * One pass: what has become due; the log, group by group; then what the batches left to be done:
- * claims whose key came, what newly trusted keys touched, permanodes to fold. Each step is a batch that
+ * One pass: what is not due any more, and what has become due; the log, group by group; then what the
+ * batches left to be done: claims whose key came, manifests of revocations, what keys signed and touched
+ * that are certified or revoked now, permanodes to fold. Each step is a batch that
  * leaves the rest in the rows, so that a pass that ends anywhere is continued by the next.
  */
 export async function openFollower(parts: FollowerParts): Promise<Follower> {
@@ -41,9 +42,9 @@ export async function openFollower(parts: FollowerParts): Promise<Follower> {
   const steps = openSteps(parts, writer)
 
   async function follow(): Promise<void> {
-    const ahead = dateText(BigInt(clock.now() + FUTURE_LIMIT_MS) * 1_000_000n)
-    const dueUntil = ahead > writer.horizon() ? ahead : writer.horizon()
+    const dueUntil = dateText(BigInt(clock.now() + FUTURE_LIMIT_MS) * 1_000_000n)
     // Before the log is read: nothing dated up to `horizon` may still wait when that moves on.
+    while (await steps.retract(dueUntil)) continue
     while (await steps.release(dueUntil)) continue
     await followLog(dueUntil)
     await settle(steps, dueUntil)
@@ -80,6 +81,9 @@ async function settle(steps: Steps, dueUntil: string): Promise<void> {
   while (
     (await steps.refreshTrust()) ||
     (await steps.takeWaiting(dueUntil)) ||
+    (await steps.relist()) ||
+    (await steps.list()) ||
+    (await steps.move()) ||
     (await steps.markTrusted()) ||
     (await steps.fold())
   )

@@ -16,6 +16,12 @@ export const SETTLE_ROWS_MAX = 500
 /** Characters of rows after which a batch of folded states is written. */
 export const SETTLE_CHARACTERS_MAX = 4 * 1024 * 1024
 
+/** Members of a revocation's manifest that one batch takes in: each costs a few look-ups, and each piece reading the set again. */
+export const LISTED_REFS_MAX = 4000
+
+/** Rows that one batch looks through for those of one key, and for what is not due any more. */
+export const MOVE_ROWS_MAX = 2000
+
 /** Refs looked up in the store at once. */
 export const STAT_REFS_MAX = 1000
 

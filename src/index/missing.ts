@@ -56,7 +56,9 @@ export async function draftOfLost(rows: KeyValue, refs: readonly BlobRef[]): Pro
   const draft = openDraft(rows)
   await draft.load([
     'counts',
-    ...refs.flatMap(ref => ['missing', 'meta|c', 'meta|s'].map(row => `${row}|${ref}`)),
+    ...refs.flatMap(ref =>
+      ['missing', ...LETTERS.map(letter => `meta|${letter}`)].map(row => `${row}|${ref}`),
+    ),
   ])
   const counts = readCounts(draft)
   for (const needed of new Set(refs)) {
@@ -68,25 +70,34 @@ export async function draftOfLost(rows: KeyValue, refs: readonly BlobRef[]): Pro
   return draft
 }
 
-/** Brings back what a lost blob was known as; answers whether it was. The row `meta|l` must be loaded. */
-export function restoreMeta(draft: Draft, counts: Counts, ref: BlobRef): boolean {
+/**
+ * Brings back what a lost blob was known as, under the letter that it has now (the one that it had when none is
+ * given). The row `meta|l` must be loaded.
+ */
+export function restoreMeta(
+  draft: Draft,
+  counts: Counts,
+  { ref, letter }: { readonly ref: BlobRef; readonly letter: string | undefined },
+): void {
   const text = draft.get(`meta|l|${ref}`)
-  if (text === undefined) return false
-  draft.put(`meta|${text.charAt(0)}|${ref}`, text.slice(1))
+  if (text === undefined) return
+  draft.put(`meta|${letter ?? text.charAt(0)}|${ref}`, text.slice(1))
   draft.delete(`meta|l|${ref}`)
   counts.metaBlobs += 1
-  return true
 }
 
 function dropMeta(draft: Draft, counts: Counts, ref: BlobRef): void {
-  for (const kind of ['c', 's']) {
-    const text = draft.get(`meta|${kind}|${ref}`)
+  for (const letter of LETTERS) {
+    const text = draft.get(`meta|${letter}|${ref}`)
     if (text === undefined) continue
-    draft.delete(`meta|${kind}|${ref}`)
-    draft.put(`meta|l|${ref}`, kind + text)
+    draft.delete(`meta|${letter}|${ref}`)
+    draft.put(`meta|l|${ref}`, letter + text)
     counts.metaBlobs -= 1
   }
 }
+
+/** The letters of `meta` rows of what is here. */
+const LETTERS = ['c', 's', 'f', 'd'] as const
 
 /** The smallest schema blob that needs `ref`. */
 async function neededBy(rows: KeyValue, ref: BlobRef): Promise<BlobRef | undefined> {

@@ -1,12 +1,21 @@
 import { type KeyValue, prefixRange } from '../base/key-value.ts'
 import type { Log } from '../base/log.ts'
 import type { BlobRef } from '../blob/ref.ts'
-import type { LogPosition, SizedRef } from '../blob/store.ts'
 import { refsIn } from '../schema/parse-schema.ts'
+import type { KeyId } from '../schema/signer.ts'
 import { parseCounts } from './counts.ts'
 import { type Ground, metaOf } from './evaluate.ts'
 import { type Follower, type FollowerParts, openFollower } from './follower.ts'
 import { SETTLE_ROWS_MAX, STAT_REFS_MAX } from './limits.ts'
+import { firstEpoch } from './member-changes.ts'
+import {
+  enumerateMeta,
+  queryDisputed,
+  queryMember,
+  queryMemberVersion,
+  querySignedBy,
+} from './member-queries.ts'
+import { isMember } from './members.ts'
 import { absentOf } from './missing.ts'
 import { openPasses } from './passes.ts'
 import {
@@ -17,10 +26,9 @@ import {
   queryPermanodes,
   queryPlannedPermanode,
   querySnapshots,
-  rangeAfter,
 } from './permanode-queries.ts'
-import type { Index, MetaKind, MissingBlob } from './queries.ts'
-import { VERSION, dateOfText, lastField, readMeta } from './rows.ts'
+import type { Index, MissingBlob } from './queries.ts'
+import { VERSION, dateOfText, lastField, rangeAfter } from './rows.ts'
 
 export interface IndexParts extends FollowerParts {
   /** Where it is said what went wrong behind `wake`. */
@@ -29,8 +37,8 @@ export interface IndexParts extends FollowerParts {
 
 /** An index over `rows`, which stay the caller's to close. Follows the log from where the rows are. */
 export async function openIndex(parts: IndexParts): Promise<Index> {
-  const { rows } = parts
-  await checkVersion(rows)
+  const { rows, clock } = parts
+  await checkVersion(rows, firstEpoch(clock.now()))
   const follower = await openFollower(parts)
   const passes = openPasses(follower.follow, parts)
 
@@ -45,16 +53,9 @@ export async function openIndex(parts: IndexParts): Promise<Index> {
     catchUp: passes.run,
     ...permanodeQueries(follower.ground),
     ...blobQueries(parts, follower),
+    ...memberQueries(follower),
     trust: follower.trust,
     latestClaimDate: async () => latestClaimDate(follower),
-    onMembers: follower.onMembers,
-    memberVersion: async () => ({
-      epoch: '',
-      position: (await rows.get('position')) as LogPosition | undefined,
-    }),
-    isMember: async (kind, ref) =>
-      (await rows.get(`meta|${kind === 'claims' ? 'c' : 's'}|${ref}`)) !== undefined,
-    mayStore: async signer => follower.trust.isOwn(signer),
     counts: async () => parseCounts(await rows.get('counts')),
     close,
     [Symbol.asyncDispose]: close,
@@ -80,10 +81,31 @@ function permanodeQueries(ground: Ground): PermanodeQueries {
   }
 }
 
-type BlobQueries = Pick<
+type MemberQueries = Pick<
   Index,
-  'edgesFrom' | 'edgesTo' | 'meta' | 'enumerateMeta' | 'missing' | 'arrived' | 'lost'
+  | 'enumerateMeta'
+  | 'isMember'
+  | 'mayStore'
+  | 'signedBy'
+  | 'disputed'
+  | 'onMembers'
+  | 'memberVersion'
 >
+
+function memberQueries({ ground, onMembers }: Follower): MemberQueries {
+  const { rows } = ground
+  return {
+    enumerateMeta: (kind, after) => enumerateMeta(rows, kind, after),
+    isMember: async (kind, ref) => queryMember(rows, kind, ref),
+    mayStore: async (signer, ref) => ground.isNamed(ref) || isMember(ground, signer, ref),
+    signedBy: key => querySignedBy(rows, key),
+    disputed: after => queryDisputed(rows, after),
+    onMembers,
+    memberVersion: async () => queryMemberVersion(rows),
+  }
+}
+
+type BlobQueries = Pick<Index, 'edgesFrom' | 'edgesTo' | 'meta' | 'missing' | 'arrived' | 'lost'>
 
 function blobQueries({ rows, fetch, stat }: FollowerParts, follower: Follower): BlobQueries {
   const { arrived, lost } = follower
@@ -125,26 +147,16 @@ function blobQueries({ rows, fetch, stat }: FollowerParts, follower: Follower): 
       const meta = await metaOf(rows, ref)
       return meta && { type: meta.type, size: meta.size }
     },
-    enumerateMeta: (kind, after) => enumerateMeta(rows, kind, after),
     missing,
     arrived,
     lost,
   }
 }
 
-async function* enumerateMeta(
-  rows: KeyValue,
-  kind: MetaKind,
-  after?: BlobRef,
-): AsyncGenerator<SizedRef> {
-  const prefix = kind === 'claims' ? 'meta|c|' : 'meta|s|'
-  for await (const [key, value] of rows.scan(rangeAfter(prefix, after))) {
-    yield { ref: lastField(key) as BlobRef, size: readMeta(value).size }
-  }
-}
-
+/** Of revoked keys too: what stays valid of theirs is to be exceeded. */
 async function latestClaimDate({ ground, trust }: Follower): Promise<bigint> {
-  const keys = [trust.owner, ...trust.devices().map(device => device.keyId)]
+  const own = JSON.parse((await ground.rows.get('own')) ?? '[]') as KeyId[]
+  const keys = [trust.owner, ...own]
   const dates = await ground.rows.getMany(keys.map(key => `latest|${key}`))
   const known = dates.filter(date => date !== undefined).sort()
   const latest = known.at(-1)
@@ -152,7 +164,7 @@ async function latestClaimDate({ ground, trust }: Follower): Promise<bigint> {
 }
 
 /** Rows of another version are no use: all go, and the log is followed from its beginning. */
-async function checkVersion(rows: KeyValue): Promise<void> {
+async function checkVersion(rows: KeyValue, epoch: string): Promise<void> {
   if ((await rows.get('version')) === VERSION) return
   await rows.batch([{ type: 'delete', key: 'position' }])
   for (;;) {
@@ -160,5 +172,8 @@ async function checkVersion(rows: KeyValue): Promise<void> {
     if (found.length === 0) break
     await rows.batch(found.map(([key]) => ({ type: 'delete', key })))
   }
-  await rows.batch([{ type: 'put', key: 'version', value: VERSION }])
+  await rows.batch([
+    { type: 'put', key: 'version', value: VERSION },
+    { type: 'put', key: 'epoch', value: epoch },
+  ])
 }

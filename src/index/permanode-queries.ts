@@ -13,13 +13,13 @@ import {
   actingClaims,
   foldPermanode,
   isDeleted,
-  membersOf,
   metaOf,
   permanodeMembers,
   withDeletes,
 } from './evaluate.ts'
+import { isActing, isMember, membersOf, twinsOf } from './members.ts'
 import type { Backup, IndexedClaim, PermanodeState, Snapshot } from './queries.ts'
-import { anchorOf, anchorOfKey, dateOfText, lastField } from './rows.ts'
+import { anchorOf, anchorOfKey, dateOfText, lastField, rangeAfter } from './rows.ts'
 import { type StateRow, computeState, readState } from './state.ts'
 
 /** The state of a permanode: from its row where that is settled, else from its claims. */
@@ -30,7 +30,7 @@ export async function queryPermanode(
 ): Promise<PermanodeState | undefined> {
   const meta = await metaOf(ground.rows, ref)
   if (meta?.type !== 'permanode' || !meta.signed) return undefined
-  const isOwn = ground.isOwn(meta.signed.keyId)
+  const isOwn = await isMember(ground, meta.signed.keyId, ref)
   const members = isOwn ? await membersOf(ground, anchorOf(meta.signed)) : []
   const standing = members[0] ?? ref
   const signed = (await metaOf(ground.rows, standing))?.signed ?? meta.signed
@@ -48,7 +48,7 @@ export async function queryPermanode(
 
 /** Acting claims on the permanode, or aimed at the permanode or claim, `ref`. */
 export async function* queryClaims(ground: Ground, ref: BlobRef): AsyncGenerator<IndexedClaim> {
-  const refs = (await permanodeMembers(ground, ref)) ?? (await blobsOfClaim(ground.rows, ref))
+  const refs = (await permanodeMembers(ground, ref)) ?? (await blobsOfClaim(ground, ref))
   for await (const { claim, isLive } of withDeletes(
     ground,
     actingClaims(ground, refs, ['a', 'd', 'x']),
@@ -102,20 +102,10 @@ export async function queryFacts(ground: Ground, file: BlobRef): Promise<FileFac
     ...prefixRange(`fact|${file}|`),
     reverse: true,
   })) {
-    const keyId = key.split('|')[3] as KeyId
-    if (ground.isOwn(keyId)) return JSON.parse(value) as FileFacts
+    const [, , , keyId, id] = key.split('|') as [string, string, string, KeyId, string]
+    if (await isActing(ground, keyId, id)) return JSON.parse(value) as FileFacts
   }
   return undefined
-}
-
-/** The range of the rows `prefix` and a ref, those behind `after`. */
-export function rangeAfter(
-  prefix: string,
-  after: BlobRef | undefined,
-): { from: string; until: string } {
-  const range = prefixRange(prefix)
-  // No ref is the beginning of another one, so the first key behind it is the row behind it.
-  return after === undefined ? range : { ...range, from: `${prefix}${after}!` }
 }
 
 const emptyState: StateRow = {
@@ -140,12 +130,12 @@ async function stateOf(
   return (row === undefined ? undefined : readState(row)) ?? computeState(ground, members)
 }
 
-/** All blobs that are the same claim as `ref`. */
-async function blobsOfClaim(rows: KeyValue, ref: BlobRef): Promise<BlobRef[]> {
-  const id = (await metaOf(rows, ref))?.signed?.id
-  if (id === undefined) return []
-  const twins = await Array.fromAsync(rows.scan(prefixRange(`twin|${id}|`)))
-  return twins.length === 0 ? [ref] : twins.map(([key]) => lastField(key) as BlobRef)
+/** All blobs that are the same claim as `ref`; one that is disputed is for itself. */
+async function blobsOfClaim(ground: Ground, ref: BlobRef): Promise<BlobRef[]> {
+  const signed = (await metaOf(ground.rows, ref))?.signed
+  if (signed === undefined) return []
+  const twins = await twinsOf(ground, signed)
+  return twins.includes(ref) ? twins : [ref]
 }
 
 function indexedClaim({ ref, keyId, date, body }: ClaimRow, isLive: boolean): IndexedClaim {

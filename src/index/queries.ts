@@ -2,7 +2,6 @@ import type { BlobRef } from '../blob/ref.ts'
 import type { LogPosition, SizedRef } from '../blob/store.ts'
 import type { AttributeClaim, ClaimBody, FileFacts, Nanoseconds } from '../schema/schema-blob.ts'
 import type { KeyId } from '../schema/signer.ts'
-import type { MemberChange } from './member-changes.ts'
 
 /**
  * What can be asked about the blobs of a store. Everything here is a cache over blobs: it is rebuilt
@@ -44,8 +43,8 @@ export interface Index extends AsyncDisposable {
   /** Type and size of a blob of the schema log: a `camliType`, or `key` for a public key. */
   meta(ref: BlobRef): Promise<MetaInfo | undefined>
   /**
-   * The refs of the log in ascending order: `claims` are claims, permanodes, facts and keys (what
-   * can act); `schema` is everything else. What two devices compare.
+   * The refs of the log in ascending order: `claims` are keys, and claims, permanodes and facts by own keys
+   * (of a revoked one, those listed), and the permanodes that say whom certificates and revocations mean; `schema` is what is not signed. What two devices compare.
    */
   enumerateMeta(kind: MetaKind, after?: BlobRef): AsyncIterable<SizedRef>
 
@@ -56,10 +55,27 @@ export interface Index extends AsyncDisposable {
   /** Says that blobs are gone (damaged, quarantined): they are missing again if schema needs them. */
   lost(refs: readonly BlobRef[]): Promise<void>
 
-  onMembers(listener: (changes: readonly MemberChange[]) => void): () => void
-  memberVersion(): Promise<{ readonly epoch: string; readonly position: LogPosition | undefined }>
+  /** Whether `enumerateMeta` of the kind names the blob. */
   isMember(kind: MetaKind, ref: BlobRef): Promise<boolean>
+  /**
+   * Whether a blob signed by this key may be kept: the key is own, and if it is revoked, the blob is listed. Or it
+   * is the permanode that a certificate or revocation which stands is about, whoever signed that.
+   */
   mayStore(signer: KeyId, ref: BlobRef): Promise<boolean>
+  /** What is known that this key signed and that counts now, in no order: what a revocation of it must list. */
+  signedBy(key: KeyId): AsyncIterable<BlobRef>
+  /** What revoked keys signed and no revocation lists, in order. */
+  disputed(after?: BlobRef): AsyncIterable<DisputedBlob>
+  /**
+   * Calls back after each commit that changed the sets of `enumerateMeta`; returns what stops it. One that is
+   * named as a member may have been one already.
+   */
+  onMembers(listener: (changes: readonly MemberChange[]) => void): () => void
+  /**
+   * As of when the sets of `enumerateMeta` are: within one epoch the members are those at an earlier position,
+   * and what of the log behind that is one.
+   */
+  memberVersion(): Promise<MemberVersion>
 
   readonly trust: Trust
   /** The latest date of any acting claim that is due: what the hybrid clock must exceed. */
@@ -68,12 +84,16 @@ export interface Index extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** Whose key is whose: folded from certificates. Answers are as of the last commit, in memory. */
+/** Whose key is whose: folded from certificates and revocations. Answers are as of the last commit, in memory. */
 export interface Trust {
   readonly owner: KeyId
-  /** True for the owner's key and every device's key that a certificate makes the owner's. */
+  /** True for the owner's key and every key that a certificate makes the owner's, also a revoked one. */
   isOwn(key: KeyId): boolean
+  /** True for keys of which only what is listed counts. Such a device is to be talked to no more. */
+  isRevoked(key: KeyId): boolean
+  /** True for the owner's key and those of admins that are not revoked. */
   isAdmin(key: KeyId): boolean
+  /** Not those of adopted keys, which are no devices. */
   devices(): readonly Device[]
   /** Calls back after each change; returns what stops it. */
   onChange(listener: () => void): () => void
@@ -88,7 +108,9 @@ export interface Device {
   readonly role: DeviceRole
   /** When it was certified. */
   readonly since: Nanoseconds
+  /** Thrown out: of what it signed, only what the revocations list counts. */
   readonly isRevoked: boolean
+  /** Given up: nobody waits for it any more. */
   readonly isRetired: boolean
 }
 
@@ -127,6 +149,26 @@ export interface Snapshot {
   readonly content: BlobRef
   readonly claim: BlobRef
   readonly date: Nanoseconds
+}
+
+export interface DisputedBlob {
+  readonly ref: BlobRef
+  readonly signer: KeyId
+  readonly date: Nanoseconds
+  /** The permanode or target of a claim. */
+  readonly about: BlobRef | undefined
+}
+
+/** A blob that came into one of the sets that two devices compare, or went. */
+export interface MemberChange {
+  readonly set: MetaKind
+  readonly ref: BlobRef
+  readonly isMember: boolean
+}
+
+export interface MemberVersion {
+  readonly epoch: string
+  readonly position: LogPosition | undefined
 }
 
 interface MetaInfo {

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 
+import { prefixRange } from '../base/key-value.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import type { Nanoseconds } from '../schema/schema-blob.ts'
 import type { KeyId } from '../schema/signer.ts'
@@ -15,7 +16,8 @@ import type { KeyId } from '../schema/signer.ts'
  * |---|---|---|
  * | `version` | VERSION | another one, and all rows are dropped |
  * | `position` | log position | what is committed |
- * | `meta|c|REF`, `meta|s|REF` | type, size, for signed blobs what they are about | blobs of the log: those that can act, the others |
+ * | `meta|s|REF` | type, size | schema blobs, and what is nothing |
+ * | `meta|LETTER|REF` | type, size, what it is about | signed blobs and keys: below |
  * | `meta|l|REF` | the same, behind the letter it had | blobs that were in the log and are lost |
  * | `key|KEYREF` | key id, key blob | public keys |
  * | `wait|KEYREF|REF` | | a signed blob whose key is not here |
@@ -25,6 +27,7 @@ import type { KeyId } from '../schema/signer.ts'
  * | `aimed|REF` | | a delete claim names REF |
  * | `by|KEYID|REF` | | REF is a permanode of, or named by a claim of KEYID |
  * | `cert|KEYID|PERMANODE|DATE|ID` | role | certificates, by whom |
+ * | `revoke|KEYID|PERMANODE|DATE|ID` | manifest | revocations, by whom: the static-set of what stays valid |
  * | `fact|FILE|DATE|KEYID|ID` | facts | what a device says about a file's content |
  * | `back|TO|FROM` | `n` when FROM needs TO | edges, backwards; forwards they are in the blob |
  * | `latest|KEYID` | DATE | latest date of what is due, by signer |
@@ -32,11 +35,25 @@ import type { KeyId } from '../schema/signer.ts'
  * | `due|DATE|REF` | | signed blobs that are not due yet |
  * | `counts` | counts | |
  *
+ * What is of this set of rows alone:
+ *
+ * | key | value | meaning |
+ * |---|---|---|
+ * | `epoch` | text | another one whenever members changed otherwise than by the log |
+ *
  * What also follows from whose keys act, or from the store:
  *
  * | key | value | meaning |
  * |---|---|---|
  * | `own` | key ids | whose claims the states below are folded from |
+ * | `revoked` | key ids, the manifests of each | keys of which only what is listed counts |
+ * | `named` | permanodes | what certificates and revocations that stand are about |
+ * | `meta|c|REF` | | LETTER of the members: keys, and what own keys signed (of a revoked one, what is listed), and what is named |
+ * | `meta|f|REF` | | LETTER of what nobody's key signed, or one that is not here |
+ * | `meta|d|REF` | | LETTER of what is disputed: signed by an own key that is revoked, and not listed |
+ * | `set|KEYID|REF` | | a static-set, here or not, that a manifest of KEYID reaches |
+ * | `listed|KEYID|REF` | | a blob, here or not, that stays valid although KEYID is revoked |
+ * | `stays|KEYID|ID` | the smallest listed blob | a claim that came and stays valid |
  * | `state|REF` | state | own permanodes, folded; REF is the smallest of those that are one |
  * | `backup|REF` | | states that are backups and not deleted |
  * | `missing|NEEDED` | one that needs it | |
@@ -46,10 +63,14 @@ import type { KeyId } from '../schema/signer.ts'
  * | key | meaning |
  * |---|---|
  * | `todo|key|KEYREF` | the key came: take up what waits for it |
- * | `todo|trust|KEYID` | the key was certified: fold what it touched |
+ * | `todo|trust|KEYID` | the key was certified or revoked: fold what it touched |
+ * | `todo|relist|KEYID` | a manifest of the key counts no more: forget them all, and read those that do |
+ * | `todo|set|KEYID|REF` | read a static-set of a manifest, from the member that the value says |
+ * | `todo|move|KEYID` | give what the key signed the letters it has now; the value says where to go on |
+ * | `todo|clock` | the clock was ahead: make what is dated too late not due again |
  * | `dirty|REF` | fold what REF (a permanode, or a claim about one) changes |
  */
-export const VERSION = '1'
+export const VERSION = '2'
 
 /** Fixed-width decimal of a date; the offset keeps years before 1970 positive. */
 export function dateText(date: Nanoseconds): string {
@@ -134,6 +155,19 @@ export function claimKey(
   { date, keyId, id }: { date: string; keyId: KeyId; id: string },
 ): string {
   return `claim|${about}|${claimClass}|${date}|${keyId}|${id}`
+}
+
+/** What the `meta` rows of the sets that two devices compare begin with. */
+export const MEMBER_PREFIXES = { claims: 'meta|c|', schema: 'meta|s|' } as const
+
+/** The range of the rows `prefix` and a ref, those behind `after`. */
+export function rangeAfter(
+  prefix: string,
+  after: BlobRef | undefined,
+): { from: string; until: string } {
+  const range = prefixRange(prefix)
+  // No ref is the beginning of another one, so the first key behind it is the row behind it.
+  return after === undefined ? range : { ...range, from: `${prefix}${after}!` }
 }
 
 /** The last field of a row's key. */

@@ -1,14 +1,13 @@
 import { type KeyValue, type KeyRange, prefixRange } from '../base/key-value.ts'
 import type { BlobRef } from '../blob/ref.ts'
-import type { KeyId } from '../schema/signer.ts'
 import { readCounts, writeCounts } from './counts.ts'
 import { type Draft, openDraft } from './draft.ts'
-import { type Ground, membersOf, metaOf } from './evaluate.ts'
+import { type Ground, metaOf } from './evaluate.ts'
 import { SETTLE_CHARACTERS_MAX, SETTLE_ROWS_MAX } from './limits.ts'
+import { membersOf } from './members.ts'
 import { type MetaRow, anchorOf, lastField } from './rows.ts'
-import { computeState, putState, writeState } from './state.ts'
-import { noteDueDate } from './take.ts'
-import { devicePermanodePrefix } from './trust.ts'
+import { computeState, dropState, putState, writeState } from './state.ts'
+import { devicePermanodePrefix } from './trust-claims.ts'
 
 /** The next keys of a queue of work. */
 export async function nextKeys(rows: KeyValue, range: KeyRange): Promise<string[]> {
@@ -16,28 +15,11 @@ export async function nextKeys(rows: KeyValue, range: KeyRange): Promise<string[
   return found.map(([key]) => key)
 }
 
-/** The batch that makes claims act which have become due; undefined when there are none. */
-export async function draftOfDue(ground: Ground, dueUntil: string): Promise<Draft | undefined> {
-  const keys = await nextKeys(ground.rows, { from: 'due|', until: `due|${dueUntil}|\u{10ffff}` })
-  if (keys.length === 0) return undefined
-  const draft = openDraft(ground.rows)
-  for (const key of keys) {
-    const [, date = ''] = key.split('|')
-    const ref = lastField(key) as BlobRef
-    const signed = (await metaOf(ground.rows, ref))?.signed
-    draft.delete(key)
-    if (!signed) continue
-    await draft.load([`latest|${signed.keyId}`, 'horizon'])
-    noteDueDate(draft, signed.keyId, date)
-    if (signed.about !== undefined && signed.about !== '-') draft.put(`dirty|${signed.about}`, '')
-  }
-  return draft
-}
-
-/** The batch that marks what newly trusted keys have touched; undefined when there is nothing. */
-export async function draftOfTrusted(rows: KeyValue): Promise<Draft | undefined> {
-  const [todo, cursor = ''] = await firstRow(rows, 'todo|trust|')
-  if (todo === undefined) return undefined
+/** The batch that marks some of what a key has touched which is trusted now, or no more. */
+export async function draftOfTrusted(
+  rows: KeyValue,
+  [todo, cursor]: readonly [key: string, value: string],
+): Promise<Draft> {
   const range = prefixRange(`by|${lastField(todo)}|`)
   const keys = await nextKeys(rows, cursor === '' ? range : { ...range, from: `${cursor}|` })
   const draft = openDraft(rows)
@@ -48,22 +30,6 @@ export async function draftOfTrusted(rows: KeyValue): Promise<Draft | undefined>
   return draft
 }
 
-/** The batch that moves trust to other keys: what they touched is to be folded anew. */
-export async function draftOfTrust(
-  rows: KeyValue,
-  keys: Iterable<KeyId>,
-): Promise<Draft | undefined> {
-  const draft = openDraft(rows)
-  await draft.load(['own'])
-  const before = new Set(JSON.parse(draft.get('own') ?? '[]') as KeyId[])
-  const after = new Set(keys)
-  const changed = before.symmetricDifference(after)
-  if (changed.size === 0) return undefined
-  for (const key of changed) draft.put(`todo|trust|${key}`, '')
-  draft.put('own', JSON.stringify([...after].sort()))
-  return draft
-}
-
 /** A batch of folded permanodes, and whether a device's is among them; undefined when all are. */
 export async function draftOfDirty(
   ground: Ground,
@@ -71,7 +37,7 @@ export async function draftOfDirty(
   const keys = await nextKeys(ground.rows, prefixRange('dirty|'))
   if (keys.length === 0) return undefined
   const draft = openDraft(ground.rows)
-  const done = new Set<string>()
+  const folded = new Map<string, readonly BlobRef[]>()
   let isDeviceTouched = false
   let characters = 0
   for (const key of keys) {
@@ -79,9 +45,10 @@ export async function draftOfDirty(
     const found = await permanodeBehind(ground.rows, lastField(key) as BlobRef)
     if (!found?.meta.signed) continue
     const anchor = anchorOf(found.meta.signed)
-    if (done.has(anchor)) continue
-    done.add(anchor)
-    characters += await foldInto(draft, ground, { anchor, ...found })
+    const members = folded.get(anchor) ?? (await membersOf(ground, anchor))
+    if (!members.includes(found.ref)) dropState(draft, found.ref)
+    if (!folded.has(anchor)) characters += await foldInto(draft, ground, members)
+    folded.set(anchor, members)
     if (found.meta.signed.plannedKey?.startsWith(devicePermanodePrefix) === true)
       isDeviceTouched = true
     if (characters > SETTLE_CHARACTERS_MAX) break
@@ -105,25 +72,25 @@ async function permanodeBehind(rows: KeyValue, start: BlobRef): Promise<Found | 
   }
 }
 
+/** Answers the characters of the state. */
 async function foldInto(
   draft: Draft,
   ground: Ground,
-  { anchor, ref }: Found & { anchor: string },
+  members: readonly BlobRef[],
 ): Promise<number> {
-  const members = await membersOf(ground, anchor)
-  if (!members.includes(ref)) {
-    draft.delete(`state|${ref}`)
-    draft.delete(`backup|${ref}`)
-  }
   if (members.length === 0) return 0
   const state = await computeState(ground, members)
   putState(draft, members, state)
   return writeState(state)?.length ?? 0
 }
 
-async function firstRow(rows: KeyValue, prefix: string): Promise<readonly [string?, string?]> {
+/** The first row of a queue of work. */
+export async function firstRow(
+  rows: KeyValue,
+  prefix: string,
+): Promise<readonly [key: string, value: string] | undefined> {
   for await (const row of rows.scan({ ...prefixRange(prefix), limit: 1 })) return row
-  return []
+  return undefined
 }
 
 /** The batch that forgets claims which waited for a key and are not here any more, and finished work. */
@@ -133,14 +100,14 @@ export async function draftOfGone(
 ): Promise<Draft | undefined> {
   if (keys.length === 0) return undefined
   const draft = openDraft(rows)
-  await draft.load(['counts'])
+  const blobs = keys.filter(key => key.startsWith('wait|')).map(lastField)
+  await draft.load(['counts', ...blobs.map(ref => `meta|f|${ref}`)])
   const counts = readCounts(draft)
-  for (const key of keys) {
-    draft.delete(key)
-    if (!key.startsWith('wait|')) continue
+  for (const key of keys) draft.delete(key)
+  for (const ref of blobs) {
     // As if it had never come: when it does, it is read as new.
-    draft.delete(`meta|c|${lastField(key)}`)
-    counts.metaBlobs -= 1
+    if (draft.get(`meta|f|${ref}`) !== undefined) counts.metaBlobs -= 1
+    draft.delete(`meta|f|${ref}`)
   }
   writeCounts(draft, counts)
   return draft

@@ -55,8 +55,11 @@ export function putState(draft: Draft, members: readonly BlobRef[], state: State
   const isBackup = !state.isDeleted && state.attributes.has(BACKUP_ATTRIBUTE)
   if (isBackup) draft.put(`backup|${standing}`, '')
   else draft.delete(`backup|${standing}`)
-  for (const ref of others) {
-    draft.delete(`state|${ref}`)
-    draft.delete(`backup|${ref}`)
-  }
+  for (const ref of others) dropState(draft, ref)
+}
+
+/** What is no permanode, or stands behind another blob, has no state. */
+export function dropState(draft: Draft, ref: BlobRef): void {
+  draft.delete(`state|${ref}`)
+  draft.delete(`backup|${ref}`)
 }

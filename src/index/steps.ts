@@ -1,36 +1,25 @@
 import { type KeyValue, prefixRange } from '../base/key-value.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import type { LogPosition } from '../blob/store.ts'
-import type { KeyId } from '../schema/signer.ts'
-import type { Ground } from './evaluate.ts'
+import { draftOfDue, draftOfRetraction } from './due.ts'
 import { openKeyBlobs } from './key-blobs.ts'
 import type { Stat } from './missing.ts'
-import type { Trust } from './queries.ts'
 import { type RawBlob, type ReadBlob, readBlobs } from './read-blob.ts'
 import { lastField } from './rows.ts'
-import {
-  draftOfDirty,
-  draftOfDue,
-  draftOfGone,
-  draftOfTrust,
-  draftOfTrusted,
-  nextKeys,
-} from './settle.ts'
+import { draftOfGone, nextKeys } from './settle.ts'
 import { draftOfGroup } from './take-group.ts'
-import { openTrust, readDevices, readRoles } from './trust.ts'
+import { type TrustStepParts, type TrustSteps, openTrustSteps } from './trust-steps.ts'
 import type { Writer } from './writer.ts'
 
-export interface StepParts {
+export interface StepParts extends TrustStepParts {
   readonly rows: KeyValue
   readonly stat: Stat
-  readonly fetch: (ref: BlobRef) => Promise<Uint8Array | undefined>
-  readonly owner: KeyId
 }
 
 /** The batches that a pass is made of. Those that answer a boolean did nothing when it is false. */
-export interface Steps {
-  readonly trust: Trust
-  readonly ground: Ground
+export interface Steps extends Omit<TrustSteps, 'folded' | 'staleTrust'> {
+  /** Begins or goes on to take back what acted by a clock that was ahead. */
+  readonly retract: (dueUntil: string) => Promise<boolean>
   /** Makes claims act that are dated up to `dueUntil`. */
   readonly release: (dueUntil: string) => Promise<boolean>
   /** Reads and verifies; may run while another group is taken. */
@@ -39,12 +28,6 @@ export interface Steps {
   readonly take: (group: Taken) => Promise<void>
   /** Takes up some of what waits for a key that has come. */
   readonly takeWaiting: (dueUntil: string) => Promise<boolean>
-  /** Finds out whose keys act, when that may have changed. */
-  readonly refreshTrust: () => Promise<boolean>
-  /** Marks some of what a newly trusted key touched. */
-  readonly markTrusted: () => Promise<boolean>
-  /** Folds some of the permanodes that are marked. */
-  readonly fold: () => Promise<boolean>
 }
 
 interface Taken {
@@ -54,22 +37,10 @@ interface Taken {
 }
 
 export function openSteps(parts: StepParts, writer: Writer): Steps {
-  const { rows, stat, owner } = parts
-  const { trust, setTrust } = openTrust(owner)
+  const { rows, stat, fetch, pieceMax } = parts
+  const { folded, staleTrust, ...trustSteps } = openTrustSteps(parts, writer)
+  const { trust, ground, refreshTrust } = trustSteps
   const keyBlobs = openKeyBlobs(rows)
-  const ground: Ground = { rows, isOwn: key => trust.isOwn(key), horizon: () => writer.horizon() }
-  let isTrustStale = true
-
-  async function refreshTrust(): Promise<boolean> {
-    if (!isTrustStale) return false
-    isTrustStale = false
-    const roles = await readRoles(rows, owner)
-    const isOwn: Ground['isOwn'] = key => key === owner || roles.has(key)
-    const devices = await readDevices({ ...ground, isOwn }, roles)
-    await writer.write(async () => draftOfTrust(rows, roles.keys()))
-    setTrust({ roles, devices })
-    return true
-  }
 
   const read: Steps['read'] = async blobs => readBlobs(blobs, keyBlobs)
 
@@ -77,9 +48,10 @@ export function openSteps(parts: StepParts, writer: Writer): Steps {
     await writer.write(async () => {
       const permanodes = new Set(trust.devices().map(device => device.permanode))
       const isDevicePermanode = (ref: BlobRef): boolean => permanodes.has(ref)
-      const taking = { rows, stat, isOwn: ground.isOwn, isDevicePermanode, dueUntil }
+      const revoked = [...folded().revoked.keys()]
+      const taking = { ...ground, stat, revoked, isDevicePermanode, dueUntil }
       const { draft, isTrustTouched } = await draftOfGroup(taking, blobs, position)
-      if (isTrustTouched) isTrustStale = true
+      if (isTrustTouched) staleTrust()
       return draft
     })
     await refreshTrust()
@@ -93,7 +65,7 @@ export function openSteps(parts: StepParts, writer: Writer): Steps {
     const gone: string[] = []
     for (const wait of waits) {
       const ref = lastField(wait) as BlobRef
-      const bytes = await parts.fetch(ref)
+      const bytes = await fetch(ref)
       if (bytes) blobs.push({ ref, bytes })
       else gone.push(wait)
     }
@@ -102,23 +74,13 @@ export function openSteps(parts: StepParts, writer: Writer): Steps {
     return true
   }
 
-  async function fold(): Promise<boolean> {
-    return writer.write(async () => {
-      const folded = await draftOfDirty(ground)
-      if (folded?.isDeviceTouched === true) isTrustStale = true
-      return folded?.draft
-    })
-  }
-
   return {
-    trust,
-    ground,
+    ...trustSteps,
+    retract: async dueUntil =>
+      writer.write(async () => draftOfRetraction(ground, dueUntil, pieceMax)),
     release: async dueUntil => writer.write(async () => draftOfDue(ground, dueUntil)),
     read,
     take,
     takeWaiting,
-    refreshTrust,
-    markTrusted: async () => writer.write(async () => draftOfTrusted(rows)),
-    fold,
   }
 }

@@ -1,20 +1,23 @@
-import type { KeyValue } from '../base/key-value.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import type { LogPosition } from '../blob/store.ts'
+import type { KeyId } from '../schema/signer.ts'
 import { readCounts, writeCounts } from './counts.ts'
 import { type Draft, openDraft } from './draft.ts'
-import type { Ground } from './evaluate.ts'
+import { letterOf } from './letters.ts'
+import { noteSetCame } from './listing.ts'
+import type { Membership } from './members.ts'
 import { type Stat, absentOf, noteArrived, noteMissing, restoreMeta } from './missing.ts'
 import type { ReadBlob } from './read-blob.ts'
 import { readMeta } from './rows.ts'
+import { firstRow } from './settle.ts'
 import { openStateUpdates } from './state-updates.ts'
 import { type Taking, needsOf, rowsToLoad, takeBlob } from './take.ts'
 
 /** What groups of blobs are taken into rows with. */
-export interface GroupParts {
-  readonly rows: KeyValue
+export interface GroupParts extends Membership {
   readonly stat: Stat
-  readonly isOwn: Ground['isOwn']
+  /** All keys that are revoked. */
+  readonly revoked: readonly KeyId[]
   /** Permanodes of devices: what changes them may change names. */
   readonly isDevicePermanode: (ref: BlobRef) => boolean
   /** Dates up to this one are due. */
@@ -31,17 +34,27 @@ export async function draftOfGroup(
   position?: LogPosition,
 ): Promise<{ draft: Draft; isTrustTouched: boolean }> {
   const draft = openDraft(parts.rows)
-  const fresh = await chooseFresh(draft, blobs)
-  await draft.load(fresh.flatMap(rowsToLoad))
+  const { isOwn, isRevoked, isNamed, dueUntil, isDevicePermanode } = parts
+  const fresh = await chooseFresh(parts, draft, blobs)
+  await draft.load(fresh.flatMap(blob => rowsToLoad(blob, isRevoked)))
   const counts = readCounts(draft)
-  const { isOwn, dueUntil, isDevicePermanode } = parts
   const updates = openStateUpdates(draft, isDevicePermanode)
-  const taking: Taking = { draft, isOwn, dueUntil, counts, updates, isTrustTouched: false }
+  const taking: Taking = {
+    draft,
+    isOwn,
+    isRevoked,
+    isNamed,
+    dueUntil,
+    counts,
+    updates,
+    isTrustTouched: false,
+  }
   for (const blob of fresh) {
     stopWaiting(taking, blob)
     takeBlob(taking, blob)
   }
   updates.write()
+  await noteSets(parts.revoked, draft, blobs)
   await noteNeeds(parts, taking, fresh)
   writeCounts(draft, counts)
   if (position !== undefined) draft.put('position', position)
@@ -49,22 +62,90 @@ export async function draftOfGroup(
 }
 
 /** The blobs to be taken; the rest is known. */
-async function chooseFresh(draft: Draft, blobs: readonly ReadBlob[]): Promise<ReadBlob[]> {
-  const rows = ['meta|c', 'meta|s', 'meta|l', 'missing']
-  await draft.load(['counts', ...blobs.flatMap(({ ref }) => rows.map(row => `${row}|${ref}`))])
+async function chooseFresh(
+  parts: GroupParts,
+  draft: Draft,
+  blobs: readonly ReadBlob[],
+): Promise<readonly ReadBlob[]> {
+  const hasDisputed = await mayBeDisputed(parts)
+  await draft.load(['counts', ...blobs.flatMap(blob => rowsOfBlob(blob, hasDisputed))])
+  await draft.load(blobs.flatMap(blob => rowOfListed(parts, draft, blob)))
   const counts = readCounts(draft)
   const fresh = new Map<BlobRef, ReadBlob>()
   for (const blob of blobs) {
     const { ref } = blob
     noteArrived(draft, counts, ref)
-    restoreMeta(draft, counts, ref)
-    const acting = draft.get(`meta|c|${ref}`)
-    const isKnown =
-      (acting !== undefined && !isWaiting(acting)) || draft.get(`meta|s|${ref}`) !== undefined
-    if (!isKnown) fresh.set(ref, blob)
+    const letter = letterOfLost(parts, draft, blob)
+    restoreMeta(draft, counts, { ref, letter })
+    if (!isKnown(draft, blob, hasDisputed)) fresh.set(ref, blob)
   }
   writeCounts(draft, counts)
   return [...fresh.values()]
+}
+
+/** A key that is no longer revoked leaves rows that are still to be moved. */
+async function mayBeDisputed({ rows, revoked }: GroupParts): Promise<boolean> {
+  return revoked.length > 0 || (await firstRow(rows, 'meta|d|')) !== undefined
+}
+
+function rowsOfBlob(blob: ReadBlob, hasDisputed: boolean): string[] {
+  const letters = [...lettersOfBlob(blob, hasDisputed), 'l']
+  return [`missing|${blob.ref}`, ...letters.map(letter => `meta|${letter}|${blob.ref}`)]
+}
+
+/** Under what a blob may be known that is here. What waits for its key may have come to be of any sort. */
+function lettersOfBlob(blob: ReadBlob, hasDisputed: boolean): readonly string[] {
+  switch (blob.kind) {
+    case 'key':
+      return ['c']
+    case 'schema':
+      return ['s']
+    case 'inert':
+      return blob.signer === undefined ? ['s'] : ['s', 'f']
+    case 'waiting':
+      return ['f']
+    case 'signed':
+      return hasDisputed ? ['c', 'f', 'd'] : ['c', 'f']
+  }
+}
+
+function isKnown(draft: Draft, blob: ReadBlob, hasDisputed: boolean): boolean {
+  return lettersOfBlob(blob, hasDisputed).some(letter => {
+    const text = draft.get(`meta|${letter}|${blob.ref}`)
+    return text !== undefined && !(letter === 'f' && isWaiting(text))
+  })
+}
+
+/** What tells the letter of a signed blob that was lost. */
+function rowOfListed(
+  { isRevoked }: GroupParts,
+  draft: Draft,
+  { ref, ...blob }: ReadBlob,
+): string[] {
+  const isAsked =
+    blob.kind === 'signed' && isRevoked(blob.keyId) && draft.get(`meta|l|${ref}`) !== undefined
+  return isAsked ? [`listed|${blob.keyId}|${ref}`] : []
+}
+
+/** The letter of a blob that was lost and is signed: trust may be about to move it. */
+function letterOfLost(parts: GroupParts, draft: Draft, blob: ReadBlob): string | undefined {
+  const text = draft.get(`meta|l|${blob.ref}`)
+  if (text === undefined || blob.kind !== 'signed' || isWaiting(text.slice(1))) return undefined
+  const isListed =
+    parts.isRevoked(blob.keyId) && draft.get(`listed|${blob.keyId}|${blob.ref}`) !== undefined
+  return letterOf(parts, blob, isListed)
+}
+
+/** Has the sets read that manifests of revocations wait for; those that are known too: one may have been damaged. */
+async function noteSets(
+  revoked: readonly KeyId[],
+  draft: Draft,
+  blobs: readonly ReadBlob[],
+): Promise<void> {
+  if (revoked.length === 0) return
+  const sets = blobs.filter(blob => blob.kind === 'schema' && blob.schema.type === 'static-set')
+  await draft.load(sets.flatMap(({ ref }) => revoked.map(keyId => `set|${keyId}|${ref}`)))
+  for (const { ref } of sets) noteSetCame(draft, revoked, ref)
 }
 
 function isWaiting(metaText: string): boolean {
@@ -76,9 +157,9 @@ function isWaiting(metaText: string): boolean {
 function stopWaiting({ draft, counts }: Taking, blob: ReadBlob): void {
   const { ref } = blob
   const signer = signerOf(blob)
-  if (signer === undefined || draft.get(`meta|c|${ref}`) === undefined) return
+  if (signer === undefined || draft.get(`meta|f|${ref}`) === undefined) return
   counts.metaBlobs -= 1
-  draft.delete(`meta|c|${ref}`)
+  draft.delete(`meta|f|${ref}`)
   draft.delete(`wait|${signer}|${ref}`)
   draft.delete(`back|${signer}|${ref}`)
 }

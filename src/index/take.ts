@@ -1,14 +1,17 @@
-import type { BlobRef } from '../blob/ref.ts'
+import { type BlobRef, isBlobRef } from '../blob/ref.ts'
 import { neededRefs, refsIn } from '../schema/parse-schema.ts'
 import type { KeyId } from '../schema/signer.ts'
-import { ROLE_ATTRIBUTE } from '../schema/well-known.ts'
+import { REVOKED_ATTRIBUTE, ROLE_ATTRIBUTE } from '../schema/well-known.ts'
 import { type ClaimRow, aboutOf, classOf, keyOfClaim, readClaim, writeClaim } from './claim-row.ts'
 import type { Counts } from './counts.ts'
 import type { Draft } from './draft.ts'
+import { letterOf } from './letters.ts'
+import { noteStays } from './listing.ts'
 import { type ReadBlob, typeName } from './read-blob.ts'
 import { type MetaRow, type SignedRow, anchorOf, dateText, writeMeta } from './rows.ts'
 import { type StateUpdates, rowsToUpdate } from './state-updates.ts'
-import { devicePermanodePrefix } from './trust.ts'
+import { devicePermanodePrefix } from './trust-claims.ts'
+import type { KeyRole } from './trust-fold.ts'
 
 type SignedBlob = Extract<ReadBlob, { kind: 'signed' }>
 
@@ -16,6 +19,8 @@ type SignedBlob = Extract<ReadBlob, { kind: 'signed' }>
 export interface Taking {
   readonly draft: Draft
   readonly isOwn: (key: KeyId) => boolean
+  readonly isRevoked: (key: KeyId) => boolean
+  readonly isNamed: (permanode: BlobRef) => boolean
   /** Dates up to this one are due, as `dateText` writes it. */
   readonly dueUntil: string
   readonly counts: Counts
@@ -25,9 +30,11 @@ export interface Taking {
 }
 
 /** The rows that `takeBlob` will ask for. */
-export function rowsToLoad(blob: ReadBlob): string[] {
+export function rowsToLoad(blob: ReadBlob, isRevoked: Taking['isRevoked']): string[] {
   if (blob.kind !== 'signed') return []
   const keys = [`latest|${blob.keyId}`, 'horizon']
+  if (isRevoked(blob.keyId))
+    keys.push(`listed|${blob.keyId}|${blob.ref}`, `stays|${blob.keyId}|${blob.id}`)
   if (blob.schema.type === 'claim') {
     const claim = claimOf(blob)
     keys.push(keyOfClaim(claim), ...rowsToUpdate(claim))
@@ -40,10 +47,7 @@ export function takeBlob(taking: Taking, blob: ReadBlob): void {
   const { draft } = taking
   const { ref } = blob
   taking.counts.metaBlobs += 1
-  draft.put(
-    `meta|${blob.kind === 'schema' || blob.kind === 'inert' ? 's' : 'c'}|${ref}`,
-    writeMeta(metaRow(blob)),
-  )
+  draft.put(`meta|${letterOfBlob(taking, blob)}|${ref}`, writeMeta(metaRow(blob)))
   switch (blob.kind) {
     case 'key':
       draft.put(
@@ -66,6 +70,25 @@ export function takeBlob(taking: Taking, blob: ReadBlob): void {
     case 'inert':
       break
   }
+}
+
+function letterOfBlob(taking: Taking, blob: ReadBlob): string {
+  switch (blob.kind) {
+    case 'key':
+      return 'c'
+    case 'waiting':
+      return 'f'
+    case 'signed':
+      return letterOf(taking, blob, isListed(taking, blob))
+    case 'schema':
+    case 'inert':
+      return 's'
+  }
+}
+
+/** Whether a blob by a revoked key stays valid. */
+function isListed({ draft, isRevoked }: Taking, { keyId, ref }: SignedBlob): boolean {
+  return isRevoked(keyId) && draft.get(`listed|${keyId}|${ref}`) !== undefined
 }
 
 /** What a blob cannot do without. */
@@ -117,6 +140,7 @@ function takeEdges(draft: Draft, blob: Extract<ReadBlob, { kind: 'signed' | 'sch
 function takeSigned(taking: Taking, blob: SignedBlob): void {
   noteDate(taking, blob)
   const { draft } = taking
+  if (isListed(taking, blob)) noteStays(draft, blob, blob.ref)
   const { schema, ref, keyId } = blob
   if (schema.type === 'facts') {
     const place = `${dateText(schema.date)}|${keyId}|${blob.id}`
@@ -152,7 +176,7 @@ export function noteDueDate(draft: Draft, keyId: KeyId, date: string): void {
 }
 
 function takeClaim(taking: Taking, blob: SignedBlob): void {
-  const { draft, updates, isOwn, dueUntil } = taking
+  const { draft, updates, isOwn, isRevoked, dueUntil } = taking
   const claim = claimOf(blob)
   const key = keyOfClaim(claim)
   const known = draft.get(key)
@@ -163,7 +187,7 @@ function takeClaim(taking: Taking, blob: SignedBlob): void {
   } else {
     takeTwin(draft, readClaim(key, known), claim)
   }
-  const acts = isOwn(claim.keyId) && claim.date <= dueUntil
+  const acts = isOwn(claim.keyId) && !isRevoked(claim.keyId) && claim.date <= dueUntil
   if (known === undefined && acts && updates.apply(claim))
     draft.put(`by|${claim.keyId}|${claim.about}`, '')
   else if (claim.about !== '-') touch(taking, blob, claim.about)
@@ -176,14 +200,28 @@ function takeTwin(draft: Draft, known: ClaimRow, twin: ClaimRow): void {
   draft.put(keyOfClaim(twin), writeClaim({ ...twin, ref, isTwinned: true }))
 }
 
-function takeMeaning(taking: Taking, { body, keyId, date, id }: ClaimRow): void {
+function takeMeaning(taking: Taking, claim: ClaimRow): void {
   const { draft } = taking
-  if (body.claimType === 'delete') draft.put(`aimed|${body.target}`, '')
-  if (body.claimType !== 'set-attribute' || body.attribute !== ROLE_ATTRIBUTE) return
-  if (body.value !== 'admin' && body.value !== 'device') return
-  draft.put(`cert|${keyId}|${body.permanode}|${date}|${id}`, body.value)
+  if (claim.body.claimType === 'delete') draft.put(`aimed|${claim.body.target}`, '')
+  const row = trustRow(claim)
+  if (!row) return
+  draft.put(...row)
   taking.isTrustTouched = true
 }
+
+/** The row of a claim that says whose a key is, if it stands on a device's permanode. */
+function trustRow({ body, keyId, date, id }: ClaimRow): [key: string, value: string] | undefined {
+  if (body.claimType !== 'set-attribute' && body.claimType !== 'add-attribute') return undefined
+  const { attribute, value = '', permanode } = body
+  const place = (): string => `${keyId}|${permanode}|${date}|${id}`
+  if (attribute === ROLE_ATTRIBUTE && body.claimType === 'set-attribute')
+    return roles.has(value) ? [`cert|${place()}`, value] : undefined
+  return attribute === REVOKED_ATTRIBUTE && isBlobRef(value)
+    ? [`revoke|${place()}`, value]
+    : undefined
+}
+
+const roles: ReadonlySet<string> = new Set<KeyRole>(['admin', 'device', 'adopted'])
 
 function claimOf({ schema, ref, keyId, id, payload }: SignedBlob): ClaimRow {
   if (schema.type !== 'claim') throw new TypeError(`${ref} is no claim`)

@@ -1,7 +1,8 @@
 import type { KeyValue } from '../base/key-value.ts'
 import { PeerkeepError } from '../base/errors.ts'
 import type { Draft } from './draft.ts'
-import { type MemberChange, memberChanges } from './member-changes.ts'
+import { epochAfter, memberChanges } from './member-changes.ts'
+import type { MemberChange } from './queries.ts'
 
 /** What writes the rows: one batch after the other, each made from what the ones before it left. */
 export interface Writer {
@@ -17,6 +18,7 @@ export interface Writer {
 
 export async function openWriter(rows: KeyValue): Promise<Writer> {
   let horizon = (await rows.get('horizon')) ?? ''
+  let epoch = (await rows.get('epoch')) ?? ''
   const listeners = new Set<(changes: readonly MemberChange[]) => void>()
   let tail: Promise<unknown> = Promise.resolve()
   let isClosed = false
@@ -29,11 +31,15 @@ export async function openWriter(rows: KeyValue): Promise<Writer> {
     const draft = await make()
     if (draft === undefined) return false
     const operations = draft.operations()
-    await rows.batch(operations)
-    for (const operation of operations) {
-      if (operation.key === 'horizon' && operation.type === 'put') horizon = operation.value
-    }
     const changes = memberChanges(operations)
+    const nextEpoch = epochAfter(epoch, operations, changes)
+    if (nextEpoch !== epoch) operations.push({ type: 'put', key: 'epoch', value: nextEpoch })
+    await rows.batch(operations)
+    epoch = nextEpoch
+    for (const operation of operations) {
+      if (operation.key !== 'horizon') continue
+      horizon = operation.type === 'put' ? operation.value : ''
+    }
     if (changes.length > 0) for (const listener of listeners) listener(changes)
     done?.()
     return true
@@ -47,8 +53,9 @@ export async function openWriter(rows: KeyValue): Promise<Writer> {
     },
     horizon: () => horizon,
     onMembers(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
+      const own = (changes: readonly MemberChange[]): void => listener(changes)
+      listeners.add(own)
+      return () => void listeners.delete(own)
     },
     async close() {
       isClosed = true

@@ -1,18 +1,26 @@
 import { refOf } from '../blob/ref.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import { makeClaim, makePermanode } from './claims.ts'
-import type { Nanoseconds } from './schema-blob.ts'
-import type { Signer } from './signer.ts'
-import { KEY_ATTRIBUTE, ROLE_ATTRIBUTE, TITLE_ATTRIBUTE, devicePermanodeKey } from './well-known.ts'
+import type { AttributeClaim, Nanoseconds } from './schema-blob.ts'
+import type { KeyId, Signer } from './signer.ts'
+import { writeStaticSet } from './static-set.ts'
+import {
+  KEY_ATTRIBUTE,
+  RETIRED_ATTRIBUTE,
+  REVOKED_ATTRIBUTE,
+  ROLE_ATTRIBUTE,
+  TITLE_ATTRIBUTE,
+  devicePermanodeKey,
+} from './well-known.ts'
 
-/** What a device may do: an admin also pairs and revokes devices. */
-type DeviceRole = 'admin' | 'device'
+/** What a key may do: an admin's also pairs and revokes devices; an adopted one signs, and is no device's. */
+type KeyRole = 'admin' | 'device' | 'adopted'
 
 /** What a certificate says of a device. */
 export interface Certificate {
   readonly device: Pick<Signer, 'keyId' | 'keyRef'>
   readonly name: string
-  readonly role: DeviceRole
+  readonly role: KeyRole
   /** The device's permanode, where one is known already; otherwise one is made. */
   readonly permanode?: BlobRef | undefined
 }
@@ -34,6 +42,50 @@ export function makeCertificate(
     nextDate(),
   )
   return [made, ...claimsOn(refOf(made), certificate, certifier, nextDate)]
+}
+
+/** Whom a revocation throws out, and what it leaves. */
+export interface Revocation {
+  readonly device: KeyId
+  /** The signed blobs of that key that stay valid. */
+  readonly stays: readonly BlobRef[]
+  /** A permanode of the device, whoever signed it, where one is known already; otherwise one is made. */
+  readonly permanode?: BlobRef | undefined
+}
+
+/**
+ * The blobs that revoke a key, in the order in which to store them: the list of what stays valid, split
+ * as static-sets are, and last the claim. Of several revocations all lists count.
+ */
+export function makeRevocation(
+  { device, stays, permanode }: Revocation,
+  revoker: Signer,
+  nextDate: () => Nanoseconds,
+): Uint8Array[] {
+  const { top, blobs } = writeStaticSet([...new Set(stays)].sort())
+  const said = { claimType: 'add-attribute', attribute: REVOKED_ATTRIBUTE, value: top } as const
+  return [...blobs, ...sayOf({ device, permanode }, said, { signer: revoker, nextDate })]
+}
+
+/** The signed blobs that say that nobody waits for a device any more, in the order in which to store them. */
+export function makeRetirement(
+  device: Omit<Revocation, 'stays'>,
+  retirer: Signer,
+  nextDate: () => Nanoseconds,
+): Uint8Array[] {
+  const said = { claimType: 'set-attribute', attribute: RETIRED_ATTRIBUTE, value: 'true' } as const
+  return sayOf(device, said, { signer: retirer, nextDate })
+}
+
+/** A claim on a device's permanode, behind that where it has to be made. */
+function sayOf(
+  { device, permanode }: Omit<Revocation, 'stays'>,
+  said: Omit<AttributeClaim, 'permanode'>,
+  { signer, nextDate }: { readonly signer: Signer; readonly nextDate: () => Nanoseconds },
+): Uint8Array[] {
+  if (permanode) return [makeClaim({ ...said, permanode }, signer, nextDate())]
+  const made = makePermanode({ key: devicePermanodeKey(device) }, signer, nextDate())
+  return [made, makeClaim({ ...said, permanode: refOf(made) }, signer, nextDate())]
 }
 
 function claimsOn(

@@ -5,8 +5,12 @@ import type { KeyId } from './signer.ts'
  * of the format: docs/formats.md explains them.
  */
 
-/** Attribute of a device's permanode, set by the owner (`admin`) or by an admin (`device`): the certificate. */
+/** Attribute of a device's permanode, set by the owner (`admin`) or by an admin (`device`, `adopted`): the certificate. */
 export const ROLE_ATTRIBUTE = 'peerkeepRole'
+/** Attribute of a device's permanode, set by the owner or an admin: a static-set of what stays valid of what its key signed. */
+export const REVOKED_ATTRIBUTE = 'peerkeepRevoked'
+/** Attribute of a device's permanode, `true` when nobody waits for the device any more. */
+export const RETIRED_ATTRIBUTE = 'peerkeepRetired'
 /** Attribute of a device's permanode: the ref of its public key blob. */
 export const KEY_ATTRIBUTE = 'peerkeepKey'
 /** Attribute of a backup's permanode: its name on its device. */

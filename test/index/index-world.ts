@@ -69,6 +69,7 @@ export interface WorldOptions {
   readonly rows?: KeyValue
   readonly owner?: KeyId
   readonly groupBlobsMax?: number
+  readonly pieceMax?: number
   readonly store?: BlobStore & SchemaLog
 }
 
@@ -86,6 +87,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     clock,
     messages: silentLog,
     groupBlobsMax: options.groupBlobsMax,
+    pieceMax: options.pieceMax,
   })
   const door = openDoor(store, () => undefined)
   return {
@@ -100,9 +102,11 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   }
 }
 
-/** All rows but the position, which is the store's. */
+/** All rows but the position, which is the store's, and the epoch, which is of the way there. */
 export async function rowsOf(rows: KeyValue): Promise<(readonly [string, string])[]> {
-  return (await Array.fromAsync(rows.scan())).filter(([key]) => key !== 'position')
+  return (await Array.fromAsync(rows.scan())).filter(
+    ([key]) => key !== 'position' && key !== 'epoch',
+  )
 }
 
 /** What `refOf` says, for many. */

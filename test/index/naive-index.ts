@@ -1,26 +1,14 @@
 import type { BlobRef } from '../../src/blob/ref.ts'
-import { refOf } from '../../src/blob/ref.ts'
 import { compareClaims } from '../../src/schema/claim-order.ts'
-import { parseSchema } from '../../src/schema/parse-schema.ts'
 import type { AttributeClaim, ClaimBody, Nanoseconds } from '../../src/schema/schema-blob.ts'
-import { claimIdOf, splitSigned } from '../../src/schema/signed-blob.ts'
 import type { KeyId } from '../../src/schema/signer.ts'
+import { type NaiveBlobs, type SignedBytes, type Statement, readNaively } from './naive-blobs.ts'
+import { type NaiveTrust, naiveTrust } from './naive-trust.ts'
 
-/** What is asked of the naive index: which keys act, and which dates are due. */
+/** What is asked of the naive index: whose word counts first, and which dates are due. */
 export interface Rules {
-  readonly own: ReadonlySet<KeyId>
+  readonly owner: KeyId
   readonly dueUntil: Nanoseconds
-}
-
-interface Statement {
-  readonly ref: BlobRef
-  readonly id: string
-  readonly keyId: KeyId
-  readonly date: Nanoseconds
-  readonly payload: Uint8Array
-  /** Undefined for permanodes. */
-  readonly body: ClaimBody | undefined
-  readonly plannedKey: string | undefined
 }
 
 export interface NaiveState {
@@ -30,27 +18,26 @@ export interface NaiveState {
   readonly modified: Nanoseconds
 }
 
+export interface NaiveDevice {
+  readonly keyId: KeyId
+  readonly role: string
+  readonly name: string
+  readonly isRevoked: boolean
+  readonly isRetired: boolean
+}
+
 /** The same answers as the index gives, from a list of blobs, with no thought of cost or of order. */
 export class NaiveIndex {
-  readonly #all: Statement[] = []
+  readonly #blobs: NaiveBlobs
+  readonly #all: readonly Statement[]
   readonly #rules: Rules
+  readonly #trust: NaiveTrust
 
-  constructor(blobs: Iterable<{ bytes: Uint8Array; keyId: KeyId }>, rules: Rules) {
+  constructor(blobs: Iterable<SignedBytes>, rules: Rules) {
     this.#rules = rules
-    for (const { bytes, keyId } of blobs) {
-      const parts = splitSigned(bytes)
-      const schema = parseSchema(bytes)
-      if (!parts || (schema?.type !== 'claim' && schema?.type !== 'permanode')) continue
-      this.#all.push({
-        ref: refOf(bytes),
-        id: claimIdOf(parts.payload, keyId),
-        keyId,
-        date: schema.date,
-        payload: parts.payload,
-        body: schema.type === 'claim' ? schema.claim : undefined,
-        plannedKey: schema.type === 'permanode' ? schema.key : undefined,
-      })
-    }
+    this.#blobs = readNaively(blobs)
+    this.#all = this.#blobs.statements
+    this.#trust = naiveTrust(this.#blobs, rules.owner)
   }
 
   permanodeRefs(): BlobRef[] {
@@ -61,32 +48,89 @@ export class NaiveIndex {
     return this.#all.map(one => one.ref)
   }
 
-  /** Undefined for a foreign permanode. */
-  state(ref: BlobRef, at: Nanoseconds = this.#rules.dueUntil): NaiveState | undefined {
+  isOwn(key: KeyId): boolean {
+    return key === this.#rules.owner || this.#trust.roles.has(key)
+  }
+
+  isRevoked(key: KeyId): boolean {
+    return this.#trust.listed.has(key)
+  }
+
+  isAdmin(key: KeyId): boolean {
+    if (key === this.#rules.owner) return true
+    return this.#trust.admins.includes(key) && !this.isRevoked(key)
+  }
+
+  /** The refs of the compared set `claims`. */
+  members(): BlobRef[] {
+    const members = this.#all.filter(one => this.#isSent(one)).map(one => one.ref)
+    return [...members, ...this.#blobs.keys].sort()
+  }
+
+  signedBy(key: KeyId): BlobRef[] {
+    const mine = this.#all.filter(one => one.keyId === key && this.#isSent(one))
+    return mine.map(one => one.ref).sort()
+  }
+
+  mayStore(key: KeyId, ref: BlobRef): boolean {
+    if (this.#trust.named.has(ref)) return true
+    return this.isOwn(key) && (this.#trust.listed.get(key)?.has(ref) ?? true)
+  }
+
+  disputed(): BlobRef[] {
+    const disputed = this.#all.filter(one => this.isOwn(one.keyId) && !this.#isSent(one))
+    return disputed.map(one => one.ref).sort()
+  }
+
+  devices(): NaiveDevice[] {
+    const roles = [...this.#trust.roles].filter(([, role]) => role !== 'adopted')
+    return roles
+      .map(([keyId, role]) => {
+        const permanode = this.#all.find(
+          one => one.plannedKey === `peerkeep:device:${keyId}` && this.#isMember(one),
+        )
+        const said = permanode && this.state(permanode.ref)?.attributes
+        const { admins } = this.#trust
+        const byAdmin = (key: KeyId): boolean => key === this.#rules.owner || admins.includes(key)
+        const ofAdmins = permanode && this.state(permanode.ref, undefined, byAdmin)?.attributes
+        return {
+          keyId,
+          role,
+          name: said?.['title']?.[0] ?? keyId,
+          isRevoked: this.isRevoked(keyId),
+          isRetired: ofAdmins?.['peerkeepRetired']?.[0] === 'true',
+        }
+      })
+      .sort((a, b) => (a.keyId < b.keyId ? -1 : 1))
+  }
+
+  /** Undefined for a permanode that does not count. `counts` narrows whose claims do. */
+  state(
+    ref: BlobRef,
+    at: Nanoseconds = this.#rules.dueUntil,
+    counts: (key: KeyId) => boolean = () => true,
+  ): NaiveState | undefined {
     const members = this.#members(ref)
     const first = members[0]
     if (!first) return undefined
     const refs = new Set(members.map(one => one.ref))
-    const claims = this.#claims(body => 'permanode' in body && refs.has(body.permanode))
+    const claims = this.#claims(body => 'permanode' in body && refs.has(body.permanode), counts)
     const attributes: Record<string, string[]> = {}
     let modified = first.date
     for (const claim of claims.sort(compareClaims)) {
-      if (claim.date > at || this.#isDeleted(this.#refs(claim))) continue
+      if (claim.date > at || this.#isDeleted(this.#refs(claim), counts)) continue
       const before = JSON.stringify(attributes)
       apply(attributes, claim.body as AttributeClaim)
       if (JSON.stringify(attributes) === before) continue
       modified = claim.date
     }
-    return { ref: first.ref, isDeleted: this.#isDeleted(refs), attributes, modified }
+    return { ref: first.ref, isDeleted: this.#isDeleted(refs, counts), attributes, modified }
   }
 
   /** The refs of acting claims that are about `ref`, in order, and whether they are deleted. */
   claims(ref: BlobRef): { ref: BlobRef; isDeleted: boolean }[] {
-    const members = this.#members(ref)
-    const one = this.#all.find(other => other.ref === ref)
-    // A foreign permanode is inert: claims that name it are listed under the very blob.
-    const same = this.#all.filter(other => (one?.body ? other.id === one.id : other === one))
-    const refs = new Set((members.length > 0 ? members : same).map(other => other.ref))
+    const members = this.#members(ref).map(other => other.ref)
+    const refs = new Set(members.length > 0 ? members : this.#same(ref))
     return this.#claims(
       body =>
         ('permanode' in body && refs.has(body.permanode)) ||
@@ -99,33 +143,64 @@ export class NaiveIndex {
       }))
   }
 
+  /** Blobs that are the same claim; what does not count is for itself. */
+  #same(ref: BlobRef): BlobRef[] {
+    const one = this.#all.find(other => other.ref === ref)
+    if (!one?.body) return [ref]
+    const isOne = (other: Statement): boolean => other.id === one.id
+    const same = this.#all
+      .filter(other => isOne(other) && this.#stays(other))
+      .map(({ ref: r }) => r)
+    return same.includes(ref) ? same : [ref]
+  }
+
+  #stays({ keyId, ref }: Statement): boolean {
+    return this.#trust.listed.get(keyId)?.has(ref) ?? true
+  }
+
+  /** Also what does not count, and yet says whom a certificate means. */
+  #isSent(one: Statement): boolean {
+    return this.#isMember(one) || this.#trust.named.has(one.ref)
+  }
+
+  #isMember(one: Statement): boolean {
+    return this.isOwn(one.keyId) && this.#stays(one)
+  }
+
   #members(ref: BlobRef): Statement[] {
     const one = this.#all.find(other => other.ref === ref)
-    if (!one || one.body || !this.#rules.own.has(one.keyId)) return []
+    if (!one || one.body || !this.#isMember(one)) return []
     const isSame = (other: Statement): boolean =>
       one.plannedKey === undefined ? other.id === one.id : other.plannedKey === one.plannedKey
     return this.#all
-      .filter(other => !other.body && this.#rules.own.has(other.keyId) && isSame(other))
+      .filter(other => !other.body && this.#isMember(other) && isSame(other))
       .sort((a, b) => (a.ref < b.ref ? -1 : 1))
   }
 
   /** Acting claims, each once. */
-  #claims(fits: (body: ClaimBody) => boolean): Statement[] {
+  #claims(
+    fits: (body: ClaimBody) => boolean,
+    counts: (key: KeyId) => boolean = () => true,
+  ): Statement[] {
     const found = new Map<string, Statement>()
     for (const one of this.#all) {
-      const acts = this.#rules.own.has(one.keyId) && one.date <= this.#rules.dueUntil
+      const acts = this.#isMember(one) && counts(one.keyId) && one.date <= this.#rules.dueUntil
       if (acts && one.body && fits(one.body)) found.set(one.id, one)
     }
     return [...found.values()]
   }
 
   #refs(claim: Statement): Set<BlobRef> {
-    return new Set(this.#all.filter(one => one.id === claim.id).map(one => one.ref))
+    const same = this.#all.filter(one => one.id === claim.id && this.#isMember(one))
+    return new Set(same.map(one => one.ref))
   }
 
-  #isDeleted(refs: ReadonlySet<BlobRef>): boolean {
-    const deletes = this.#claims(body => body.claimType === 'delete' && refs.has(body.target))
-    return deletes.some(one => !this.#isDeleted(this.#refs(one)))
+  #isDeleted(refs: ReadonlySet<BlobRef>, counts?: (key: KeyId) => boolean): boolean {
+    const deletes = this.#claims(
+      body => body.claimType === 'delete' && refs.has(body.target),
+      counts,
+    )
+    return deletes.some(one => !this.#isDeleted(this.#refs(one), counts))
   }
 }
 

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import type { JsonObject } from '../../src/base/json.ts'
 import { isPeerkeepError } from '../../src/base/errors.ts'
 import { refOf } from '../../src/blob/ref.ts'
-import { makeCertificate } from '../../src/schema/certificates.ts'
+import { makeCertificate, makeRetirement, makeRevocation } from '../../src/schema/certificates.ts'
 import { makeFacts, makePermanode } from '../../src/schema/claims.ts'
 import { bulkSigner } from '../../src/schema/ed25519-signer.ts'
 import { FUTURE_LIMIT_MS, isDue, nextClaimDate } from '../../src/schema/hybrid-clock.ts'
@@ -86,6 +86,47 @@ test('a certificate uses the permanode that is there', () => {
   )
   assert.equal(blobs.length, 3)
   for (const blob of blobs) assert.equal(saidBy(blob)['permaNode'], permanode)
+})
+
+test('a revocation lists what stays valid in sets that come before it, each blob once and in order', () => {
+  const permanode = refOf(Buffer.from('there'))
+  const stays = Array.from({ length: 10_005 }, (_, i) => refOf(Buffer.from(String(i))))
+  const revocation = { device: device.keyId, stays: [...stays, ...stays], permanode }
+  const blobs = makeRevocation(revocation, signer, () => date)
+  const claim = blobs.at(-1) ?? assert.fail('no claim')
+  assert.deepEqual(attributeOf(claim), ['peerkeepRevoked', refOf(blobs.at(-2) ?? claim)])
+  assert.equal(saidBy(claim)['permaNode'], permanode)
+  const sets = blobs.slice(0, -1).map(bytes => JSON.parse(String(bytes)) as JsonObject)
+  const known = new Set<unknown>()
+  for (const [i, set] of sets.entries()) {
+    for (const subset of (set['mergeSets'] ?? []) as string[]) assert.ok(known.has(subset))
+    known.add(refOf(blobs[i] ?? claim))
+  }
+  assert.deepEqual(
+    sets.flatMap(set => (set['members'] ?? []) as string[]),
+    stays.sort(),
+  )
+})
+
+test('a revocation that leaves nothing has an empty list, and makes the permanode that is not there', () => {
+  let last = date
+  const nextDate = (): bigint => (last += 1n)
+  const [set, permanode, claim] = makeRevocation(
+    { device: device.keyId, stays: [] },
+    signer,
+    nextDate,
+  )
+  assert.ok(set && permanode && claim)
+  assert.equal(saidBy(permanode)['key'], `peerkeep:device:${device.keyId}`)
+  assert.equal(saidBy(claim)['permaNode'], refOf(permanode))
+  assert.deepEqual(attributeOf(claim), ['peerkeepRevoked', refOf(set)])
+})
+
+test('a retirement is one claim on the permanode', () => {
+  const permanode = refOf(Buffer.from('there'))
+  const blobs = makeRetirement({ device: device.keyId, permanode }, signer, () => date)
+  assert.deepEqual(blobs.map(attributeOf), [['peerkeepRetired', 'true']])
+  assert.equal(saidBy(blobs[0] ?? assert.fail('no claim'))['permaNode'], permanode)
 })
 
 test('a new claim is dated after all that is due, and never before now', () => {
