@@ -12,6 +12,7 @@ import { definePairing } from './commands/pair.ts'
 import { definePut } from './commands/put.ts'
 import { defineRestore } from './commands/restore.ts'
 import { defineSnapshots } from './commands/snapshots.ts'
+import { defineTrust } from './commands/trust.ts'
 import { defineUp } from './commands/up.ts'
 import { defineUpkeep } from './commands/upkeep.ts'
 import type { CommandHost } from './command-host.ts'
@@ -22,6 +23,7 @@ export function defineCommands(host: CommandHost): void {
     defineInit,
     defineUp,
     definePairing,
+    defineTrust,
     defineBackup,
     defineSnapshots,
     defineLs,

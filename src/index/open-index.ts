@@ -135,9 +135,14 @@ function blobQueries({ rows, fetch, stat }: FollowerParts, follower: Follower): 
   }
 
   return {
-    async *edgesFrom(ref) {
-      const bytes = (await metaOf(rows, ref)) === undefined ? undefined : await fetch(ref)
-      if (bytes) yield* refsIn(bytes)
+    async *edgesFrom(refs) {
+      const keys = refs.flatMap(ref => ['s', 'c', 'd'].map(letter => `meta|${letter}|${ref}`))
+      const known = await rows.getMany(keys)
+      for (const [i, ref] of refs.entries()) {
+        const isKnown = known.slice(3 * i, 3 * i + 3).some(text => text !== undefined)
+        const bytes = isKnown ? await fetch(ref) : undefined
+        if (bytes) yield* refsIn(bytes)
+      }
     },
     async *edgesTo(ref) {
       for await (const [key] of rows.scan(prefixRange(`back|${ref}|`)))

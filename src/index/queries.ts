@@ -34,8 +34,8 @@ export interface Index extends AsyncDisposable {
   /** A backup's snapshots, oldest first: every `camliContent` that a live claim ever set. */
   snapshots(backup: BlobRef): AsyncIterable<Snapshot>
 
-  /** What a schema blob refers to, in order of the refs. */
-  edgesFrom(ref: BlobRef): AsyncIterable<BlobRef>
+  /** What blobs of the log that are here refer to: of each in order of the refs, blob after blob. */
+  edgesFrom(refs: readonly BlobRef[]): AsyncIterable<BlobRef>
   /** Schema blobs that refer to `ref`, in order. */
   edgesTo(ref: BlobRef): AsyncIterable<BlobRef>
   /** What own devices say about a file's content. */

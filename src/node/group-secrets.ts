@@ -12,7 +12,7 @@ interface GroupSecretsParts {
 }
 
 /** Tells secrets apart, and is no secret itself: claims name it. 32 hex digits. */
-function groupCheck(secret: Uint8Array): string {
+export function groupCheck(secret: Uint8Array): string {
   return createHmac('sha256', secret).update('peerkeep/v1/group check').digest('hex').slice(0, 32)
 }
 

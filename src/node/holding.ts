@@ -19,12 +19,10 @@ export async function holdsSnapshot(
     const batch = level.splice(-LOOKUP_BATCH)
     const sizes = await parts.store.stat(batch)
     if (sizes.includes(undefined)) return false
-    for (const ref of batch) {
-      for await (const needed of parts.index.edgesFrom(ref)) {
-        if (seen.has(needed)) continue
-        seen.add(needed)
-        level.push(needed)
-      }
+    for await (const needed of parts.index.edgesFrom(batch)) {
+      if (seen.has(needed)) continue
+      seen.add(needed)
+      level.push(needed)
     }
   }
   return true

@@ -18,6 +18,7 @@ export function openHoldingsKeeper(node: Node): HoldingsKeeper {
   const { clock, log } = node.system
   let stopTimer: (() => void) | undefined
   let looking: Promise<void> | undefined
+  let dueAt = 0
   let isDue = false
   let isClosed = false
   let wait = LOOK_AGAIN_MIN_MS
@@ -48,8 +49,12 @@ export function openHoldingsKeeper(node: Node): HoldingsKeeper {
       })
   }
 
+  /** The sooner of two looks counts. */
   function schedule(ms: number): void {
-    if (isClosed || stopTimer) return
+    const at = clock.monotonic() + ms
+    if (isClosed || (stopTimer && dueAt <= at)) return
+    stopTimer?.()
+    dueAt = at
     stopTimer = clock.after(ms, run)
   }
 

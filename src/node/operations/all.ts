@@ -10,6 +10,7 @@ import { putOperation } from './put.ts'
 import { catOperation, getOperation, restoreOperation } from './restore.ts'
 import { snapshotsOperation } from './snapshots.ts'
 import { statusOperation } from './status.ts'
+import { disputedOperation, retireOperation, revokeOperation } from './trust.ts'
 import { diffOperation, findOperation, lsOperation } from './trees.ts'
 import {
   checkOperation,
@@ -30,6 +31,7 @@ const operations: ReadonlyMap<string, Operation<Node>> = new Map(
     describeOperation,
     devicesOperation,
     diffOperation,
+    disputedOperation,
     doctorOperation,
     findOperation,
     getOperation,
@@ -39,6 +41,8 @@ const operations: ReadonlyMap<string, Operation<Node>> = new Map(
     putOperation,
     reindexOperation,
     restoreOperation,
+    retireOperation,
+    revokeOperation,
     snapshotsOperation,
     statsOperation,
     statusOperation,
