@@ -6,6 +6,7 @@ import type { SchemaBlob } from '../schema/schema-blob.ts'
 import {
   type SignedParts,
   type SignedSchema,
+  type Verify,
   claimIdOf,
   splitSigned,
   verifySigned,
@@ -49,6 +50,7 @@ type Parsed = RawBlob &
 export async function readBlobs(
   blobs: readonly RawBlob[],
   keyBlobs: KeyBlobs,
+  verify: Verify = verifySigned,
 ): Promise<ReadBlob[]> {
   const parsed = blobs.map(parseBlob)
   const signers = new Set<BlobRef>()
@@ -57,7 +59,7 @@ export async function readBlobs(
   for (const blob of parsed) if (blob.kind === 'key') keys.set(blob.ref, blob.bytes)
   return Promise.all(
     parsed.map(async blob =>
-      blob.kind === 'unverified' ? verifyBlob(blob, keys.get(blob.parts.signer)) : blob,
+      blob.kind === 'unverified' ? verifyBlob(blob, keys.get(blob.parts.signer), verify) : blob,
     ),
   )
 }
@@ -78,10 +80,11 @@ function parseBlob({ ref, bytes }: RawBlob): Parsed {
 async function verifyBlob(
   { ref, bytes, schema, parts }: Extract<Parsed, { kind: 'unverified' }>,
   keyBlob: Uint8Array | undefined,
+  verify: Verify,
 ): Promise<ReadBlob> {
   if (!keyBlob) return { ref, bytes, kind: 'waiting', schema }
   try {
-    const keyId = await verifySigned(parts, keyBlob)
+    const keyId = await verify(parts, keyBlob)
     const { payload } = parts
     return { ref, bytes, kind: 'signed', schema, keyId, id: claimIdOf(payload, keyId), payload }
   } catch {

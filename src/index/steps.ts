@@ -1,5 +1,6 @@
 import { type KeyValue, prefixRange } from '../base/key-value.ts'
 import type { BlobRef } from '../blob/ref.ts'
+import type { Verify } from '../schema/signed-blob.ts'
 import type { LogPosition } from '../blob/store.ts'
 import { draftOfDue, draftOfRetraction } from './due.ts'
 import { openKeyBlobs } from './key-blobs.ts'
@@ -12,6 +13,8 @@ import { type TrustStepParts, type TrustSteps, openTrustSteps } from './trust-st
 import type { Writer } from './writer.ts'
 
 export interface StepParts extends TrustStepParts {
+  /** Another way to verify signatures than the usual one. */
+  readonly verify?: Verify | undefined
   readonly rows: KeyValue
   readonly stat: Stat
 }
@@ -42,7 +45,7 @@ export function openSteps(parts: StepParts, writer: Writer): Steps {
   const { trust, ground, refreshTrust } = trustSteps
   const keyBlobs = openKeyBlobs(rows)
 
-  const read: Steps['read'] = async blobs => readBlobs(blobs, keyBlobs)
+  const read: Steps['read'] = async blobs => readBlobs(blobs, keyBlobs, parts.verify)
 
   async function take({ blobs, dueUntil, position }: Taken): Promise<void> {
     await writer.write(async () => {

@@ -73,6 +73,24 @@ export async function verifySigned(parts: SignedParts, keyBlob: Uint8Array): Pro
   return key.keyId
 }
 
+/**
+ * The same at once, by an ed25519 key alone: where a thread's turn would make a difference. Throws `BAD_CLAIM`.
+ */
+export function verifySignedNow(parts: SignedParts, keyBlob: Uint8Array): KeyId {
+  const key = keyOf(parts.signer, keyBlob)
+  const read = readSshSignature(parts.signature)
+  const isRight =
+    key.publicKey !== undefined &&
+    read !== undefined &&
+    Buffer.compare(read.publicKey, key.publicKey) === 0 &&
+    verify(undefined, sshSignedBytes(parts.payload), key.verifyKey, read.signature)
+  if (isRight) return key.keyId
+  throw badClaim(`its signature is not one by the key ${parts.signer}`)
+}
+
+/** Holds a signed blob against its signer's key, as `verifySigned` does, or in another way that answers the same. */
+export type Verify = typeof verifySigned
+
 /** The identity of a claim: its signed bytes and its signer, whatever stands around them in a blob. */
 export function claimIdOf(payload: Uint8Array, keyId: KeyId): string {
   return hash('sha224', Buffer.concat([Buffer.from(keyId), payload]), 'hex')
