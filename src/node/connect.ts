@@ -57,6 +57,7 @@ export async function connectNode(
     },
     peers: () => peerStates(node, host),
     push: bytes => replica.push(bytes),
+    want: () => replica.want(),
     onChange: listener => replica.onChange(listener),
     rivals: () => replica.rivals(),
     clockLead: () => Math.max(0, Math.min(...nonEmpty(replica.clockLeads()))),

@@ -8,6 +8,8 @@ export interface Network extends AsyncDisposable {
   peers(): readonly PeerState[]
   /** Sends a claim that was just signed to all connected devices. Returns at once. */
   push(bytes: Uint8Array): void
+  /** Says that something more is wanted. Returns at once. */
+  want(): void
   /** Calls back whenever `peers()` may have changed; returns what stops it. */
   onChange(listener: () => void): () => void
   /** Run ids of other nodes that run with the key of this device. */

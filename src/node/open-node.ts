@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { PeerkeepError } from '../base/errors.ts'
 import type { KeyValue } from '../base/key-value.ts'
 import { openLevelKeyValue } from '../base/level-key-value.ts'
+import type { BlobRef } from '../blob/ref.ts'
 import { openPackStore, type PackStore } from '../blob/pack-store.ts'
 import { openDoor } from '../blob/receive.ts'
 import { openIndex } from '../index/open-index.ts'
@@ -20,6 +21,7 @@ import type { HomePaths } from './home.ts'
 import { type HomeKeys, loadKeys } from './keys.ts'
 import type { Network } from './network.ts'
 import type { Node, System } from './node.ts'
+import { openScrub } from './scrub.ts'
 import { openArrivals } from './arrivals.ts'
 
 /** Cache of the search index, in bytes: what most look-ups of one command touch. */
@@ -65,6 +67,13 @@ async function openParts(
   const keys = await loadKeys(files, paths)
   const state = opened(await lockHome(options))
   const config = await loadConfig(files, paths.config)
+  /** What was found damaged is wanted from the other devices. */
+  const wantAgain = async (ref: BlobRef): Promise<void> => {
+    await index
+      ?.lost([ref])
+      .catch((error: unknown) => log.warn('damaged blob not noted', { ref, reason: String(error) }))
+    network?.want()
+  }
   await files.makeDirectory(paths.blobIndex)
   const blobRows = opened(await openLevelKeyValue(paths.blobIndex))
   const store = opened(
@@ -75,7 +84,7 @@ async function openParts(
       classify: classifyBlob,
       random,
       log,
-      onDamaged: ref => void index?.lost([ref]),
+      onDamaged: ref => void wantAgain(ref),
     }),
   )
   await files.makeDirectory(paths.searchIndex)
@@ -148,6 +157,7 @@ async function openParts(
   if (options.connect) {
     network = opened(await options.connect(node, keys))
     opened(openHoldingsKeeper(node))
+    if (config.scrub > 0) opened(openScrub({ store, state, clock, log, days: config.scrub }))
   }
   return node
 }

@@ -22,6 +22,8 @@ export interface Replica extends AsyncDisposable {
   lastState(keyId: KeyId): SessionState | undefined
   /** Sends a claim that was just signed here to all that are connected. */
   push(bytes: Uint8Array): void
+  /** Looks for what is wanted at all that are connected. */
+  want(): void
   /** Run ids of other nodes with this device's key, which others have told of. */
   rivals(): readonly string[]
   /** Milliseconds by which this clock is ahead of each connected device's. */
@@ -210,6 +212,7 @@ export function openReplica(options: ReplicaOptions): Replica {
     sessions: () => [...sessions],
     lastState: keyId => lastStates.get(keyId),
     push: bytes => sessions.forEach(session => session.push(bytes)),
+    want: () => sessions.forEach(session => session.want()),
     rivals: () => rivals.known(),
     clockLeads: () => [...sessions].map(session => leads.get(session.keyId) ?? 0),
     onChange(listener) {

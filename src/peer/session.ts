@@ -42,6 +42,8 @@ export interface Session {
   state(): SessionState
   /** Sends a claim that was just signed here. */
   push(bytes: Uint8Array): void
+  /** Looks for what is wanted. */
+  want(): void
   /** Says that there is data here that was not. */
   noticeData(): void
   send(message: Message): void
@@ -312,6 +314,7 @@ export function runSession(line: SessionLine, peer: SessionPeer, parts: SessionP
     push(bytes) {
       if (fitsPush(bytes)) send({ kind: 'push', bytes })
     },
+    want: () => fetcher.look(false),
     noticeData: () => send({ kind: 'changed', set: 'data', isNew: true }),
     send,
     ended,

@@ -13,12 +13,16 @@ interface View {
   readonly missing: readonly BlobRef[]
 }
 
-/** Devices that can talk to each other: up, and not revoked. */
+/**
+ * Devices that can talk to each other: up, and not revoked. Two that run with one key only meet through others, so
+ * where nobody else is left, there is one to look at.
+ */
 function talking({ devices }: World): (SimDevice & { node: SimNode })[] {
-  return devices.filter(
+  const up = devices.filter(
     (device): device is SimDevice & { node: SimNode } =>
       !device.isRevoked && device.node !== undefined,
   )
+  return new Set(up.map(({ key }) => key)).size > 1 ? up : up.slice(0, 1)
 }
 
 async function viewOf({ index }: SimNode): Promise<View> {
@@ -86,19 +90,12 @@ async function assertEqual(world: World): Promise<void> {
   }
 }
 
-/** Whatever a device was told to be kept is there, on all that can talk. */
+/** Whatever a device was told to be kept is there; what follows from that for the others, equality shows. */
 export async function assertKept(world: World): Promise<void> {
-  const nodes = talking(world)
-  for (const device of world.devices) {
-    for (const ref of device.isRevoked ? [] : device.acknowledged) {
-      for (const { name, node } of nodes) {
-        const [size] = await node.store.stat([ref])
-        assert.notEqual(
-          size,
-          undefined,
-          `${name} lacks ${ref}, which ${device.name} was told is kept`,
-        )
-      }
+  for (const { name, node, acknowledged } of talking(world)) {
+    for (const ref of acknowledged) {
+      const [size] = await node.store.stat([ref])
+      assert.notEqual(size, undefined, `${name} lacks ${ref}, which it was told is kept`)
     }
   }
 }

@@ -1,16 +1,12 @@
 import { test } from 'node:test'
 
-import { assertKept, untilEqual } from './equality.ts'
-import { openWorld } from './world.ts'
+import { runWorld } from './run-world.ts'
 
 /** One seed by `WORLD_SEED=123`, else as many as there is time for. */
 const only = process.env['WORLD_SEED']
 const count = process.env['SLOW'] === '1' ? 10_000 : 300
 const first = only === undefined ? 1 : Number(only)
 const last = only === undefined ? count : first
-
-/** Things that happen in one world before it is left in peace. */
-const STEPS = 60
 
 test('whatever happens between devices, all that can talk end equal, and nothing acknowledged is lost', async () => {
   for (let seed = first; seed <= last; seed += 1) {
@@ -19,12 +15,3 @@ test('whatever happens between devices, all that can talk end equal, and nothing
     })
   }
 })
-
-async function runWorld(seed: number): Promise<void> {
-  const world = await openWorld(seed)
-  for (let step = 0; step < STEPS; step += 1) await world.step()
-  await world.heal()
-  await untilEqual(world)
-  await assertKept(world)
-  await world.close()
-}

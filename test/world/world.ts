@@ -118,7 +118,10 @@ export async function openWorld(seed: number): Promise<World> {
       const signer = bulkSigner(seedNamed(`${seed} n${i}`))
       const role = i === 0 || random.chance(0.3) ? 'admin' : 'device'
       const certificate = { device: signer, name: `n${i}`, role } as const
-      certificates.push([signer.keyBlob, ...makeCertificate(certificate, owner, () => (date += 1n))])
+      certificates.push([
+        signer.keyBlob,
+        ...makeCertificate(certificate, owner, () => (date += 1n)),
+      ])
     }
     for (let i = 0; i < count; i += 1) {
       const { node } = await addDevice(`n${i}`)
@@ -284,7 +287,7 @@ export async function openWorld(seed: number): Promise<World> {
         return
       }
       default: {
-        if (random.chance(0.5)) return revoke()
+        if (random.chance(0.5)) return attempt(devices[0] ?? device, revoke)
         // The home is copied, and a second node runs with its key.
         if (devices.length >= 8 || device.isRevoked) return
         const copy = await addDevice(
@@ -326,10 +329,8 @@ export async function openWorld(seed: number): Promise<World> {
       for (const device of devices) {
         device.skew = 0
         device.files.cutAfter(Infinity)
-        if (device.files.isOff || !device.node) {
-          if (device.node) crash(device)
-          await start(device)
-        }
+        if (device.files.isOff) crash(device)
+        if (!device.node) await start(device)
       }
       for (const line of lines) line.cut()
       for (const { node } of devices) await node?.index.catchUp()

@@ -18,27 +18,32 @@ function defineCheck({ program, cli }: CommandHost): void {
     .summary('look for damage')
     .description(
       `Looks whether every blob is where it should be, and with --read-data reads and hashes every byte. Each
-damaged or missing blob is named, with the files that need it. Nothing is changed.`,
+damaged or missing blob is named, with the files that need it. Nothing is changed, but with --repair what is
+damaged or missing is fetched again from the connected devices.`,
     )
     .option('--read-data', 'read and hash everything')
+    .option('--repair', 'fetch what is damaged or missing from another device')
     .addHelpText(
       'after',
       '\nExit codes: 0 all is well; 3 something is damaged or missing (it is listed).',
     )
-    .action(async (options: { readData?: true }) => {
+    .action(async (options: { readData?: true; repair?: true }) => {
       const io = cli()
-      const result = await io.run('check', { readData: options.readData === true }, item => {
+      const args = { readData: options.readData === true, repair: options.repair === true }
+      const result = await io.run('check', args, item => {
         const of = fields(item)
         const files = listOf(of['neededBy']).map(path => `  needed by ${textOf(path)}`)
         return [textOf(of['message']), ...files]
       })
       const of = fields(result)
-      if (numberOf(of['damaged']) > 0) process.exitCode = EXIT_PARTIAL
+      const healed = numberOf(of['healed'])
+      if (numberOf(of['damaged']) > healed) process.exitCode = EXIT_PARTIAL
       await io.print(result, () => {
         const bytes = formatBytes(numberOf(of['bytes']))
         const seen = `${numberOf(of['blobs'])} blobs, ${bytes}`
         const found = numberOf(of['damaged'])
-        return [`${seen}: ${found === 0 ? 'no damage found' : `${found} problems found`}`]
+        const mended = args.repair && found > 0 ? `, ${healed} mended` : ''
+        return [`${seen}: ${found === 0 ? 'no damage found' : `${found} problems found`}${mended}`]
       })
     })
 }

@@ -6,8 +6,9 @@ import { findUsers } from '../find-users.ts'
 import type { Node } from '../node.ts'
 import type { Operation } from '../operation.ts'
 import { progressReporter } from '../progress-reporter.ts'
+import { repair } from '../repair.ts'
 
-/** Looks for damage, and for what schema needs and is not here: `{ readData }`. */
+/** Looks for damage, and for what schema needs and is not here: `{ readData, repair }`. */
 export const checkOperation: Operation<Node> = {
   name: 'check',
   async run(node, args, context) {
@@ -37,7 +38,8 @@ export const checkOperation: Operation<Node> = {
       const [size] = await node.store.stat([needed])
       if (size === undefined) await found(`the blob ${needed} is not here`, needed)
     }
-    return { ...seen, damaged }
+    const healed = flagArgument(args, 'repair') ? await repair(node, named, context) : 0
+    return { ...seen, damaged, healed }
   },
 }
 
