@@ -22,17 +22,16 @@ export async function repair(
   context: OperationContext,
 ): Promise<number> {
   if (refs.size === 0) return 0
-  const { network } = node
-  if (!network?.peers().some(peer => peer.isConnected)) {
-    throw new PeerkeepError(
-      'PEER_UNREACHABLE',
-      `${refs.size} blobs are to be mended, and no other device is connected: start 'peerkeep up' here and on a device that has them, and repeat the check`,
-    )
-  }
   for (const ref of refs) await node.store.fetch(ref).catch(() => undefined)
   await node.index.lost(await absentOf(node, [...refs]))
-  network.want()
-  return untilHere(node, refs, context)
+  node.network?.want()
+  const healed = node.network ? await untilHere(node, refs, context) : 0
+  if (healed === refs.size || node.network?.peers().some(peer => peer.isConnected) === true)
+    return healed
+  throw new PeerkeepError(
+    'PEER_UNREACHABLE',
+    `${refs.size - healed} blobs are still to be mended, and no other device is connected: start 'peerkeep up' here and on a device that has them, and repeat the check`,
+  )
 }
 
 async function untilHere(

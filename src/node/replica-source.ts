@@ -59,7 +59,8 @@ async function mayStore(
   // Most of what comes is no JSON at all.
   const signed = bytes[0] === OPENING_BRACE ? splitSigned(bytes) : undefined
   if (!signed) return set !== 'claims' || readKeyBlob(bytes) !== undefined
-  const keyBlob = await store.fetch(signed.signer)
+  // A key that is damaged here comes again, and then what it signed is taken.
+  const keyBlob = await store.fetch(signed.signer).catch(() => undefined)
   if (!keyBlob) return false
   const key = readKeyBlob(keyBlob)?.keyId
   // Before the signature, which costs a hundred times as much.

@@ -83,9 +83,10 @@ export interface RunningNode extends AsyncDisposable {
   stderr(): string
 }
 
-/** Starts `peerkeep up` on free loopback ports and waits for `ready`. */
-export async function up(home: string): Promise<RunningNode> {
-  const child = start(home, ['up', '--http', '127.0.0.1:0', '--listen', '/ip4/127.0.0.1/tcp/0'])
+/** Starts `peerkeep up` on free loopback ports, or for other devices on this one, and waits for `ready`. */
+export async function up(home: string, port = 0): Promise<RunningNode> {
+  const listen = `/ip4/127.0.0.1/tcp/${port}`
+  const child = start(home, ['up', '--http', '127.0.0.1:0', '--listen', listen])
   const output = collect(child)
   const ended = once(child, 'close') as Promise<[number | null]>
   await untilReady(child, output)
