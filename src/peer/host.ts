@@ -7,6 +7,7 @@ import type { KeyId } from '../schema/signer.ts'
 import type { TrieStore } from './compared-sets.ts'
 import { openFramedStream } from './framed-stream.ts'
 import { type Invitation, openInvitations } from './invitations.ts'
+import { REDIAL_MIN_MS } from './limits.ts'
 import {
   BLOB_PROTOCOL,
   EXCHANGE_PROTOCOL,
@@ -69,6 +70,7 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
     if (keyId === undefined || !membership.isMember(keyId))
       return stream.abort(new Error('not a device of this owner'))
     const control = openFramedStream(stream)
+    const began = clock.monotonic()
     try {
       const blobs = openFramedStream(await connection.newStream(BLOB_PROTOCOL))
       const path = connection.remoteAddr.toString()
@@ -76,8 +78,10 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
     } catch (error) {
       log.warn('peer refused', { peer: keyId, reason: String(error) })
       stream.abort(error instanceof Error ? error : new Error(String(error)))
-      await connection.close().catch(() => undefined)
     }
+    // A session begins with its connection: without one the next call would find this one open, and begin none.
+    await connection.close().catch(() => undefined)
+    if (clock.monotonic() - began > REDIAL_MIN_MS) redial.look()
   }
 
   await line.handle(EXCHANGE_PROTOCOL, (stream, connection) => begin(stream, connection, 'answers'))

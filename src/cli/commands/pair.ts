@@ -1,8 +1,9 @@
 import { hostname } from 'node:os'
 
 import { usageError } from '../cli.ts'
-import { formatDate, formatTable } from '../format.ts'
-import { fields, numberOf, textOf } from '../json-fields.ts'
+import type { JsonObject } from '../../base/json.ts'
+import { formatBytes, formatDate, formatTable } from '../format.ts'
+import { fields, listOf, numberOf, textOf } from '../json-fields.ts'
 import type { CommandHost } from '../command-host.ts'
 import { readWordsFile } from './init.ts'
 
@@ -77,18 +78,51 @@ function defineDevices({ program, cli }: CommandHost): void {
     .command('devices')
     .summary('list the devices of the owner')
     .description(
-      'Lists all devices: name, role, whether it is connected, and when it was last in step.',
+      'Lists all devices: name, role, whether it is connected, when it was last in step, and what each holds.',
     )
     .action(async () => {
       await cli().run('devices', {}, item => {
         const of = fields(item)
         const seen = textOf(of['lastInSync'])
-        const state =
-          of['isThis'] === true ? 'this device' : of['connected'] === true ? 'connected' : 'away'
         const step = seen === '' ? '' : `in step ${formatDate(seen)}`
-        return formatTable([[textOf(of['name']), textOf(of['role']), state, step]])
+        const head = [textOf(of['name']), textOf(of['role']), stateOf(of), step]
+        return [...formatTable([head]), ...holdLines(of), ...lineLines(of)]
       })
     })
+}
+
+function stateOf(of: JsonObject): string {
+  if (of['isThis'] === true) return 'this device'
+  if (of['revoked'] === true) return 'revoked'
+  if (of['connected'] === true) return 'connected'
+  return of['retired'] === true ? 'retired' : 'away'
+}
+
+/** Which snapshot of each backup a device says that it holds whole. */
+function holdLines(of: JsonObject): string[] {
+  return listOf(of['holds']).map(item => {
+    const held = fields(item)
+    const [backup, date, newer] = [
+      textOf(held['backup']),
+      textOf(held['date']),
+      numberOf(held['newer']),
+    ]
+    if (date === '') return `  ${backup}: nothing whole yet`
+    return `  ${backup}: holds ${formatDate(date)}${newer === 0 ? ', the newest' : `, ${newer} behind`}`
+  })
+}
+
+/** How the line to a connected device is. */
+function lineLines(of: JsonObject): string[] {
+  if (of['connected'] !== true) return []
+  const behind = numberOf(of['behind'])
+  const rate = formatBytes(numberOf(of['bytesPerSecond']))
+  const coming = behind === 0 ? '' : `, ${behind} blobs to come, ${rate}/s`
+  const paused = textOf(of['paused'])
+  return [
+    `  via ${textOf(of['path'])}${coming}`,
+    ...(paused === '' ? [] : [`  nothing is stored from it: ${paused}`]),
+  ]
 }
 
 function defineWait({ program, cli }: CommandHost): void {
