@@ -76,7 +76,11 @@ async function fillWithClaims(home: string, owner: Signer): Promise<number> {
     const permanode = refs[at % refs.length]
     if (permanode === undefined) return
     const value = randomBytes(VALUE_BYTES / 2).toString('hex')
-    const attribute = { claimType: 'set-attribute', permanode, attribute: `note ${at % 7}` } as const
+    const attribute = {
+      claimType: 'set-attribute',
+      permanode,
+      attribute: `note ${at % 7}`,
+    } as const
     const claim = makeClaim({ ...attribute, value }, owner, BigInt(at + 2))
     bytes += claim.length
     await door.receive(claim)
