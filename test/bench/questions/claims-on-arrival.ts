@@ -16,7 +16,7 @@ import { rounded } from '../measure.ts'
 import { memoryMib } from '../process-figures.ts'
 import { benchDirectory, inParallel, openStoreAt } from '../store-in-process.ts'
 
-const CLAIMS = Number(process.env['BENCH_CLAIMS'] ?? 100_000)
+const CLAIMS = Number(process.env['BENCH_ARRIVALS'] ?? 100_000)
 
 /** Claims of one permanode: enough that most of what arrives is claims, few enough to be like a person's. */
 const CLAIMS_OF_PERMANODE = 20

@@ -51,6 +51,6 @@ async function watch({ pid }: Device): Promise<Readonly<Record<string, unknown>>
     cpuPercent: rounded(cpuPercent),
     bytesPerSecond: bytesPerSecond === undefined ? null : rounded(bytesPerSecond),
     required: 'residentMib < 180, cpuPercent < 0.5, bytesPerSecond < 1000',
-    isReached: residentMib < 180 && cpuPercent < 0.5 && (bytesPerSecond ?? 0) < 1000,
+    isReached: residentMib < 180 && cpuPercent < 0.5 && (bytesPerSecond ?? Infinity) < 1000,
   }
 }

@@ -54,9 +54,9 @@ export async function answer(): Promise<Readonly<Record<string, unknown>>> {
     bytesOnLinePerNewByte: bytesOnLinePerNewByte ? rounded(bytesOnLinePerNewByte) : null,
     required: 'ratio <= 0.65, peakMibGiving and peakMibTaking < 300, bytesOnLinePerNewByte <= 1.03',
     isReached:
-      (figures.ratio ?? 0) <= 0.65 &&
+      (figures.ratio ?? Infinity) <= 0.65 &&
       Math.max(figures.peakMibGiving, figures.peakMibTaking) < 300 &&
-      (bytesOnLinePerNewByte ?? 0) <= 1.03,
+      (bytesOnLinePerNewByte ?? Infinity) <= 1.03,
   }
 }
 
