@@ -80,6 +80,12 @@ export function median(figures: readonly number[]): number {
   return figures.toSorted((a, b) => a - b)[Math.floor(figures.length / 2)] ?? Number.NaN
 }
 
+/** The smallest figure that so many of a hundred are at most. */
+export function percentile(figures: readonly number[], percent: number): number {
+  const at = Math.ceil((figures.length * percent) / 100) - 1
+  return figures.toSorted((a, b) => a - b)[at] ?? Number.NaN
+}
+
 /** Three digits are all that a noisy machine can say. */
 export function rounded(figure: number): number {
   return Number(figure.toPrecision(3))

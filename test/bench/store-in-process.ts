@@ -23,10 +23,13 @@ export interface OpenStore {
   close(): Promise<void>
 }
 
-/** The real store with the real index, in this process. */
-export async function openStoreAt(directory: string): Promise<OpenStore> {
-  await nodeFiles.makeDirectory(join(directory, 'index'))
-  const rows = await openLevelKeyValue(join(directory, 'index'))
+/** The real store with the real index, in this process; a home has its index elsewhere. */
+export async function openStoreAt(
+  directory: string,
+  index: string = join(directory, 'index'),
+): Promise<OpenStore> {
+  await nodeFiles.makeDirectory(index)
+  const rows = await openLevelKeyValue(index)
   const store = await openPackStore({
     directory: join(directory, 'blobs'),
     files: nodeFiles,
