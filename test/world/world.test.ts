@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { runWorld } from './run-world.ts'
@@ -14,4 +15,8 @@ test('whatever happens between devices, all that can talk end equal, and nothing
       throw new Error(`WORLD_SEED=${seed} shows it again`, { cause: error })
     })
   }
+})
+
+test('a seed replays exactly', async () => {
+  for (const seed of [7, 77]) assert.equal(await runWorld(seed), await runWorld(seed))
 })
