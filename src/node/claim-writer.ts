@@ -4,7 +4,7 @@ import type { BlobRef } from '../blob/ref.ts'
 import type { Door } from '../blob/receive.ts'
 import type { Index } from '../index/queries.ts'
 import { makeClaim, makeFacts, makePermanode } from '../schema/claims.ts'
-import { nextClaimDate } from '../schema/hybrid-clock.ts'
+import { isDue, nextClaimDate } from '../schema/hybrid-clock.ts'
 import type { ClaimBody, FileFacts, Nanoseconds } from '../schema/schema-blob.ts'
 import type { Signer } from '../schema/signer.ts'
 
@@ -44,8 +44,11 @@ export function openClaimWriter({
   let last: Nanoseconds = 0n
 
   async function nextDate(): Promise<Nanoseconds> {
+    // What was seen by a clock that has been set right meanwhile is not due any more, and no date to come after.
+    await index().catchUp()
     const seen = await index().latestClaimDate()
-    const date = nextClaimDate(seen > last ? seen : last, clock.now())
+    const now = clock.now()
+    const date = nextClaimDate(last > seen && isDue(last, now) ? last : seen, now)
     last = date
     return date
   }

@@ -25,13 +25,14 @@ export interface ReplicaParts {
 /** What replication needs of a node. */
 export function replicaSource(parts: ReplicaParts): ReplicaSource {
   const { store, door, index, arrivals, room, onMembers } = parts
+  const keys = openKeyBlobs(store)
   return {
     enumerate: set => index().enumerateMeta(set),
     onMembers,
     fetch: ref => store.fetch(ref),
     stat: refs => store.stat(refs),
     async take(set, bytes, ref) {
-      if (!(await mayStore(parts, set, bytes, ref))) return false
+      if (!(await mayStore({ ...parts, keys }, set, bytes, ref))) return false
       await door.receive(bytes, ref)
       return true
     },
@@ -46,12 +47,30 @@ export function replicaSource(parts: ReplicaParts): ReplicaSource {
   }
 }
 
+/** The blob of a key, undefined where it is not here. */
+type KeyBlobs = (ref: BlobRef) => Promise<Uint8Array | undefined>
+
+/** Key blobs held ready: an owner has a few devices, and thousands of claims of each. */
+const KEY_BLOBS_MAX = 64
+
+function openKeyBlobs(store: ReplicaParts['store']): KeyBlobs {
+  const known = new Map<BlobRef, Uint8Array>()
+  return async ref => {
+    // A key that is damaged here comes again, and then what it signed is taken.
+    const bytes = known.get(ref) ?? (await store.fetch(ref).catch(() => undefined))
+    if (!bytes || readKeyBlob(bytes) === undefined) return bytes
+    if (known.size >= KEY_BLOBS_MAX) known.clear()
+    known.set(ref, bytes)
+    return bytes
+  }
+}
+
 const OPENING_BRACE = 0x7b
 
 /** Whatever a blob was asked for as: what is signed is stored only where the signature is right and its key counts. */
 // oxlint-disable-next-line max-params -- what a blob of a peer consists of
 async function mayStore(
-  { store, index, verify = verifySigned }: ReplicaParts,
+  { keys, index, verify = verifySigned }: ReplicaParts & { readonly keys: KeyBlobs },
   set: 'claims' | 'schema' | 'data',
   bytes: Uint8Array,
   ref: BlobRef | undefined,
@@ -59,8 +78,7 @@ async function mayStore(
   // Most of what comes is no JSON at all.
   const signed = bytes[0] === OPENING_BRACE ? splitSigned(bytes) : undefined
   if (!signed) return set !== 'claims' || readKeyBlob(bytes) !== undefined
-  // A key that is damaged here comes again, and then what it signed is taken.
-  const keyBlob = await store.fetch(signed.signer).catch(() => undefined)
+  const keyBlob = await keys(signed.signer)
   if (!keyBlob) return false
   const key = readKeyBlob(keyBlob)?.keyId
   // Before the signature, which costs a hundred times as much.

@@ -6,7 +6,7 @@ import type { KeyId } from '../schema/signer.ts'
 import { type ComparedSets, openComparedSets, type TrieStore } from './compared-sets.ts'
 import { openFlights } from './flights.ts'
 import { sayHello } from './hello.ts'
-import { RUNS_PER_DEVICE_MAX } from './limits.ts'
+import { NOTICE_PAUSE_MS, RUNS_PER_DEVICE_MAX } from './limits.ts'
 import type { Hello, Message } from './messages.ts'
 import { openRivals, type Rivals } from './rivals.ts'
 import { runSession, type Session, type SessionLine, type SessionState } from './session.ts'
@@ -194,11 +194,22 @@ export function openReplica(options: ReplicaOptions): Replica {
     }
     askQuietly()
   })
+  /** The claim that names another secret may come long after the one that revokes. */
+  let stopAsking: (() => void) | undefined
+  const stopClaims = source.onMembers(changes => {
+    if (stopAsking || !changes.some(({ set }) => set === 'claims')) return
+    stopAsking = clock.after(NOTICE_PAUSE_MS, () => {
+      stopAsking = undefined
+      askQuietly()
+    })
+  })
   const stopSecrets = secrets.onChange(() => void takeUpSecret().catch(() => undefined))
 
   async function close(): Promise<void> {
     isClosed = true
     stopWatching()
+    stopClaims()
+    stopAsking?.()
     stopSecrets()
     const ending = [...sessions].map(session => session.ended)
     for (const session of sessions) session.close()

@@ -99,3 +99,28 @@ export async function assertKept(world: World): Promise<void> {
     }
   }
 }
+
+/** Where one of those that can talk has the secret that the claims name, all have it. */
+export async function assertSecrets(world: World): Promise<void> {
+  const nodes = talking(world)
+  const checks = nodes.map(({ node: { secrets } }) => secrets.check(secrets.secret()))
+  for (const { name, node } of nodes) {
+    const wanted = await node.secrets.wanted()
+    if (wanted === undefined || !checks.includes(wanted)) continue
+    assert.equal(node.secrets.check(node.secrets.secret()), wanted, `the secret of ${name}`)
+  }
+}
+
+/** What a revoked device signed and nobody had seen is stored by nobody, though it were offered. */
+export async function assertRefused(world: World): Promise<void> {
+  const nodes = talking(world)
+  for (const device of world.devices) {
+    if (!device.isRevoked || !device.node) continue
+    const permanode = await device.node.claims.randomPermanode()
+    const bytes = (await device.node.store.fetch(permanode)) ?? new Uint8Array()
+    for (const { name, node } of nodes) {
+      if (!node.index.trust.isRevoked(device.key)) continue
+      assert.equal(await node.source.take('claims', bytes), false, `${name} takes what was revoked`)
+    }
+  }
+}

@@ -9,6 +9,8 @@ export interface Line {
   readonly pair: string
   cut(): void
   silence(): void
+  /** Ends its faults: one that has damaged something, which the two may have to forget, is cut. */
+  heal(): void
   isOver(): boolean
 }
 
@@ -46,6 +48,10 @@ export function openLine(
     pair,
     cut,
     silence: () => pipes.forEach(pipe => pipe.silence()),
+    heal() {
+      if (faults.damage > 0) cut()
+      faults.damage = 0
+    },
     isOver: () => isOver,
   }
 }

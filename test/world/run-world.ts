@@ -1,4 +1,4 @@
-import { assertKept, untilEqual } from './equality.ts'
+import { assertKept, assertRefused, assertSecrets, untilEqual } from './equality.ts'
 import { openWorld } from './world.ts'
 
 /** Things that happen in one world before it is left in peace. */
@@ -11,6 +11,12 @@ export async function runWorld(seed: number): Promise<string> {
   await world.heal()
   await untilEqual(world)
   await assertKept(world)
+  // Now on lines that are up already, where only what is said can tell that something is new.
+  await world.actAll()
+  await untilEqual(world)
+  await assertKept(world)
+  await assertSecrets(world)
+  await assertRefused(world)
   const what = world.devices.map(({ name, files, acknowledged }) => [
     name,
     files.count,

@@ -8,7 +8,7 @@ export interface LinkFaults {
   /** Longest time that a frame takes, in milliseconds; each takes another one, and none overtakes another. */
   readonly delayMax: number
   /** Chance of each frame to be the last that arrives, to come twice, to change places with the next, or to have a byte changed. */
-  readonly damage: number
+  damage: number
 }
 
 /** A stream between two nodes on virtual time. */

@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict'
+
 import type { Clock } from '../../src/base/clock.ts'
 import { type BlobRef, refOf } from '../../src/blob/ref.ts'
 import { retireDevice, revokeDevice } from '../../src/node/revoke.ts'
@@ -45,6 +47,8 @@ export interface World {
   step(): Promise<void>
   /** Ends all faults: right clocks, all nodes up, all lines whole; then lets time pass until nothing changes. */
   heal(): Promise<void>
+  /** Has every device change something. */
+  actAll(): Promise<void>
   close(): Promise<void>
 }
 
@@ -167,19 +171,22 @@ export async function openWorld(seed: number): Promise<World> {
     device.files = device.files.powerCut(random)
   }
 
+  async function sign(device: SimDevice, make: () => Promise<BlobRef>): Promise<BlobRef> {
+    const ref = await make()
+    device.acknowledged.add(ref)
+    return ref
+  }
+
   async function act(device: SimDevice, node: SimNode): Promise<void> {
     const { claims } = node
-    const sign = async (make: () => Promise<BlobRef>): Promise<BlobRef> => {
-      const ref = await make()
-      device.acknowledged.add(ref)
-      return ref
-    }
     switch (random.below(6)) {
       case 0:
-        permanodes.push(await sign(() => claims.randomPermanode()))
+        permanodes.push(await sign(device, () => claims.randomPermanode()))
         return
       case 1:
-        permanodes.push(await sign(() => claims.plannedPermanode(`album ${random.below(3)}`)))
+        permanodes.push(
+          await sign(device, () => claims.plannedPermanode(`album ${random.below(3)}`)),
+        )
         return
       case 2:
       case 3: {
@@ -187,17 +194,20 @@ export async function openWorld(seed: number): Promise<World> {
         const permanode = random.pick(permanodes)
         const value = random.pick(TITLES)
         const claimType = random.pick(['set-attribute', 'add-attribute', 'del-attribute'] as const)
-        await sign(() => claims.sign({ claimType, permanode, attribute: 'title', value }))
+        const claim = { claimType, permanode, attribute: 'title', value } as const
+        await sign(device, () => claims.sign(claim))
+        await assertSeen(node, permanode, claim)
         return
       }
       case 4: {
         const targets = [...permanodes, ...device.acknowledged]
         if (targets.length === 0) return
-        await sign(() => claims.sign({ claimType: 'delete', target: random.pick(targets) }))
+        const target = random.pick(targets)
+        await sign(device, () => claims.sign({ claimType: 'delete', target }))
         return
       }
       default:
-        await backUp(device, node, sign)
+        await backUp(device, node, make => sign(device, make))
     }
   }
 
@@ -332,15 +342,35 @@ export async function openWorld(seed: number): Promise<World> {
         if (device.files.isOff) crash(device)
         if (!device.node) await start(device)
       }
-      for (const line of lines) line.cut()
+      for (const line of lines) line.heal()
       for (const { node } of devices) await node?.index.catchUp()
       await clock.advance(60_000)
+    },
+    async actAll() {
+      for (const device of devices) {
+        const { node } = device
+        if (!node) continue
+        await act(device, node)
+        await backUp(device, node, make => sign(device, make))
+      }
     },
     async close() {
       for (const { node } of devices) await node?.close()
       for (const { node } of devices) node?.kill()
     },
   }
+}
+
+/** Who sets a title sees it, whatever dates others gave to theirs. */
+async function assertSeen(
+  { index, signer }: SimNode,
+  permanode: BlobRef,
+  { claimType, value }: { readonly claimType: string; readonly value: string },
+): Promise<void> {
+  const state = await index.permanode(permanode)
+  const mayAct = index.trust.isOwn(signer.keyId) && !index.trust.isRevoked(signer.keyId)
+  if (claimType !== 'set-attribute' || value === '' || state?.isOwn !== true || !mayAct) return
+  assert.deepEqual(state.attributes.get('title'), [value])
 }
 
 function isClosing(error: unknown): boolean {
