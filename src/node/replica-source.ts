@@ -1,10 +1,12 @@
 import { PeerkeepError } from '../base/errors.ts'
 import type { Door } from '../blob/receive.ts'
-import { type BlobRef, refOf } from '../blob/ref.ts'
+import { type BlobRef, isBlobRef, refOf } from '../blob/ref.ts'
 import type { BlobStore } from '../blob/store.ts'
 import type { Index } from '../index/queries.ts'
 import type { MemberChange, ReplicaSource } from '../peer/source.ts'
 import { readKeyBlob } from '../schema/key-blob.ts'
+import { parseSchema } from '../schema/parse-schema.ts'
+import { REVOKED_ATTRIBUTE } from '../schema/well-known.ts'
 import { splitSigned, type Verify, verifySigned } from '../schema/signed-blob.ts'
 import type { Arrivals } from './arrivals.ts'
 
@@ -47,6 +49,20 @@ export function replicaSource(parts: ReplicaParts): ReplicaSource {
   }
 }
 
+/**
+ * A revocation is taken after the list of what it leaves valid: between the two, nothing that the device signed would
+ * count, as if all of it were disputed.
+ */
+async function hasItsList(store: ReplicaParts['store'], bytes: Uint8Array): Promise<boolean> {
+  if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(REVOKED_ATTRIBUTE))
+    return true
+  const schema = parseSchema(bytes)
+  const claim = schema?.type === 'claim' ? schema.claim : undefined
+  if (!claim || !('attribute' in claim) || claim.attribute !== REVOKED_ATTRIBUTE) return true
+  const { value } = claim
+  return !isBlobRef(value) || (await store.stat([value]))[0] !== undefined
+}
+
 /** The blob of a key, undefined where it is not here. */
 type KeyBlobs = (ref: BlobRef) => Promise<Uint8Array | undefined>
 
@@ -70,7 +86,7 @@ const OPENING_BRACE = 0x7b
 /** Whatever a blob was asked for as: what is signed is stored only where the signature is right and its key counts. */
 // oxlint-disable-next-line max-params -- what a blob of a peer consists of
 async function mayStore(
-  { keys, index, verify = verifySigned }: ReplicaParts & { readonly keys: KeyBlobs },
+  { keys, store, index, verify = verifySigned }: ReplicaParts & { readonly keys: KeyBlobs },
   set: 'claims' | 'schema' | 'data',
   bytes: Uint8Array,
   ref: BlobRef | undefined,
@@ -83,6 +99,7 @@ async function mayStore(
   const key = readKeyBlob(keyBlob)?.keyId
   // Before the signature, which costs a hundred times as much.
   if (key === undefined || !(await index().mayStore(key, ref ?? refOf(bytes)))) return false
+  if (!(await hasItsList(store, bytes))) return false
   return verify(signed, keyBlob).then(
     () => true,
     (error: unknown) => {

@@ -21,7 +21,8 @@ import type { SetView } from './set-trie.ts'
  *
  * 1. Whatever differs when both are connected and nothing changes any more is found: a change on either side makes
  *    the set `stale` with the side that asks, and a stale set is compared as soon as neither side is busy with it.
- * 2. It comes to rest: an unequal comparison after which neither set changed is not repeated.
+ * 2. It comes to rest: an unequal comparison after which neither set changed is not repeated, but for one of claims
+ *    once more schema has come.
  */
 export interface SyncState {
   readonly role: SyncRole
@@ -114,9 +115,19 @@ function react(state: SyncState, views: SetViews, event: SyncEvent): SyncStep {
       return tell(state, set, true)
     case 'fetched': {
       const step = withSet(state, set, { isFetching: false })
-      return state.role === 'asks' || known.talk ? step : tell(step.state, set, known.isStale)
+      const told = state.role === 'asks' || known.talk ? step : tell(step.state, set, known.isStale)
+      return set === 'schema' ? lookAgain(told) : told
     }
   }
+}
+
+/** A claim that was refused may have waited for the schema that has come now. */
+function lookAgain({ state, actions }: SyncStep): SyncStep {
+  const { isEqual, talk, isFetching } = state.sets.claims
+  if (isEqual !== false || talk || isFetching) return { state, actions }
+  if (state.role === 'asks') return { ...withSet(state, 'claims', { isStale: true }), actions }
+  const told = tell(state, 'claims', true)
+  return { state: told.state, actions: [...actions, ...told.actions] }
 }
 
 /** The answering side's word that it is not busy with a set. */

@@ -2,7 +2,7 @@ import { assertKept, assertRefused, assertSecrets, untilEqual } from './equality
 import { openWorld } from './world.ts'
 
 /** Things that happen in one world before it is left in peace. */
-const STEPS = 40
+const STEPS = 35
 
 /** Runs one world to its end, and answers what it was like; rejects with what is wrong there. */
 export async function runWorld(seed: number): Promise<string> {
