@@ -40,12 +40,10 @@ export async function openDevices(
     return node
   }
   await mustRun(home(first), 'init', '--name', first, '--words-file', join(directory, 'words'))
-  await mustRun(home(first), 'config', 'set', 'local', 'off')
   await start(first)
   for (const name of others) {
     const { ticket, ended } = await invite(home(first))
     await mustRun(home(name), 'join', ticket, '--name', name)
-    await mustRun(home(name), 'config', 'set', 'local', 'off')
     await ended
     await start(name)
   }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -83,9 +83,17 @@ export interface RunningNode extends AsyncDisposable {
   stderr(): string
 }
 
+/** Nothing of a test goes to the network that the machine is in. */
+async function stayOnLoopback(home: string): Promise<void> {
+  const path = join(home, 'config.toml')
+  const text = await readFile(path, 'utf8').catch(() => undefined)
+  if (text !== undefined && !text.includes('local =')) await appendFile(path, 'local = false\n')
+}
+
 /** Starts `peerkeep up` on free loopback ports, or for other devices on this one, and waits for `ready`. */
 export async function up(home: string, port = 0): Promise<RunningNode> {
   const listen = `/ip4/127.0.0.1/tcp/${port}`
+  await stayOnLoopback(home)
   const child = start(home, ['up', '--http', '127.0.0.1:0', '--listen', listen])
   const output = collect(child)
   const ended = once(child, 'close') as Promise<[number | null]>

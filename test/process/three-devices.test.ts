@@ -34,7 +34,6 @@ test('three devices: each is destroyed in turn, and everything is there', async 
   const { ticket, ended } = await invite(devices.home('laptop'))
   await mustRun(devices.home('pc'), 'join', ticket, '--name', 'pc')
   await ended
-  await devices.at('pc', 'config', 'set', 'local', 'off')
   await devices.start('pc')
   await devices.at('laptop', 'wait', 'hard', '--copies', '3')
   const names = ['laptop', 'nas', 'pc'] as const
