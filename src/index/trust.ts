@@ -1,3 +1,4 @@
+import { openListeners } from '../base/listeners.ts'
 import { type BlobRef, refOf } from '../blob/ref.ts'
 import { ed25519KeyBlob } from '../schema/key-blob.ts'
 import type { KeyId } from '../schema/signer.ts'
@@ -75,7 +76,7 @@ export function openTrust(owner: KeyId): {
   readonly setTrust: (state: TrustState) => void
 } {
   let current: TrustState = { roles: new Map(), revoked: new Map(), named: new Set(), devices: [] }
-  const listeners = new Set<() => void>()
+  const listeners = openListeners()
   return {
     folded: () => current,
     trust: {
@@ -85,16 +86,12 @@ export function openTrust(owner: KeyId): {
       isAdmin: key =>
         key === owner || (current.roles.get(key)?.role === 'admin' && !current.revoked.has(key)),
       devices: () => current.devices,
-      onChange(listener) {
-        const own = (): void => listener()
-        listeners.add(own)
-        return () => void listeners.delete(own)
-      },
+      onChange: listeners.add,
     },
     setTrust(state) {
       const isChanged = fingerprint(state) !== fingerprint(current)
       current = state
-      if (isChanged) for (const listener of listeners) listener()
+      if (isChanged) listeners.tell()
     },
   }
 }

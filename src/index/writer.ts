@@ -1,5 +1,6 @@
 import type { KeyValue } from '../base/key-value.ts'
 import { PeerkeepError } from '../base/errors.ts'
+import { openListeners } from '../base/listeners.ts'
 import type { Draft } from './draft.ts'
 import { epochAfter, memberChanges } from './member-changes.ts'
 import type { MemberChange } from './queries.ts'
@@ -19,7 +20,7 @@ export interface Writer {
 export async function openWriter(rows: KeyValue): Promise<Writer> {
   let horizon = (await rows.get('horizon')) ?? ''
   let epoch = (await rows.get('epoch')) ?? ''
-  const listeners = new Set<(changes: readonly MemberChange[]) => void>()
+  const listeners = openListeners<[changes: readonly MemberChange[]]>()
   let tail: Promise<unknown> = Promise.resolve()
   let isClosed = false
 
@@ -40,7 +41,7 @@ export async function openWriter(rows: KeyValue): Promise<Writer> {
       if (operation.key !== 'horizon') continue
       horizon = operation.type === 'put' ? operation.value : ''
     }
-    if (changes.length > 0) for (const listener of listeners) listener(changes)
+    if (changes.length > 0) listeners.tell(changes)
     done?.()
     return true
   }
@@ -52,11 +53,7 @@ export async function openWriter(rows: KeyValue): Promise<Writer> {
       return written
     },
     horizon: () => horizon,
-    onMembers(listener) {
-      const own = (changes: readonly MemberChange[]): void => listener(changes)
-      listeners.add(own)
-      return () => void listeners.delete(own)
-    },
+    onMembers: listeners.add,
     async close() {
       isClosed = true
       await tail

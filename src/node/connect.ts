@@ -1,13 +1,15 @@
 import { isBlobRef, type BlobRef, refOf } from '../blob/ref.ts'
+import type { Device } from '../index/queries.ts'
 import { openPeerHost, type PeerHost } from '../peer/host.ts'
 import type { Admission, JoinRequest } from '../peer/pairing.ts'
 import type { Membership } from '../peer/source.ts'
 import { makeCertificate } from '../schema/certificates.ts'
 import { ed25519KeyBlob } from '../schema/key-blob.ts'
-import type { KeyId, Signer } from '../schema/signer.ts'
+import type { Signer } from '../schema/signer.ts'
 import { devicePermanodeKey } from '../schema/well-known.ts'
 import { certifierOf } from './certifier.ts'
 import type { Config } from './config.ts'
+import { deviceName } from './device-name.ts'
 import { openGroupSecrets } from './group-secrets.ts'
 import { type HomeKeys, saveGroupSecret } from './keys.ts'
 import type { Invitation, Network, PeerState } from './network.ts'
@@ -85,7 +87,7 @@ function nonEmpty(leads: readonly number[]): readonly number[] {
 
 function peerStates(node: Node, { replica }: PeerHost): PeerState[] {
   const sessions = new Map(replica.sessions().map(session => [session.keyId, session]))
-  return othersOf(node).map(keyId => {
+  return othersOf(node).map(({ keyId }) => {
     const session = sessions.get(keyId)
     const state = session?.state()
     const last = replica.lastState(keyId)
@@ -102,25 +104,18 @@ function peerStates(node: Node, { replica }: PeerHost): PeerState[] {
   })
 }
 
-/** The owner's devices but this one that may come in. */
-function othersOf(node: Node): KeyId[] {
-  return node.index.trust
-    .devices()
-    .filter(device => !device.isRevoked && device.keyId !== node.device.keyId)
-    .map(device => device.keyId)
+/** The owner's devices but this one that may come in. A node with this very key is met through others, if at all. */
+function othersOf({ index, device }: Node): Device[] {
+  return index.trust.devices().filter(known => !known.isRevoked && known.keyId !== device.keyId)
 }
 
 function membershipOf(node: Node): Membership {
   const self = node.device.keyId
   return {
     self,
-    name: () => node.index.trust.devices().find(device => device.keyId === self)?.name ?? self,
-    // A node with this very key may be met through others, never as a peer.
-    isMember: key => othersOf(node).includes(key),
-    members() {
-      const retired = node.index.trust.devices().filter(device => device.isRetired)
-      return othersOf(node).filter(key => !retired.some(device => device.keyId === key))
-    },
+    name: () => deviceName(node.index, self),
+    isMember: key => othersOf(node).some(({ keyId }) => keyId === key),
+    members: () => othersOf(node).flatMap(({ keyId, isRetired }) => (isRetired ? [] : keyId)),
     onChange: listener => node.index.trust.onChange(listener),
     addresses: key => readAddresses(node.state, key),
     remember: (key, addresses) => saveAddresses(node.state, key, addresses),
@@ -151,9 +146,8 @@ async function admit(
   )
   for (const bytes of [certifier.keyBlob, keyBlob, ...certificate]) await node.door.receive(bytes)
   await node.index.catchUp()
-  const self = node.index.trust.devices().find(known => known.keyId === node.device.keyId)
   return {
-    inviterName: self?.name ?? node.device.keyId,
+    inviterName: deviceName(node.index, node.device.keyId),
     ownerKeyBlob: node.ownerKeyBlob,
     groupSecret,
     blobs: await certifyingBlobs(node),

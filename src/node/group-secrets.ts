@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 
+import { openListeners } from '../base/listeners.ts'
 import type { Index } from '../index/queries.ts'
 import type { GroupSecrets } from '../peer/replica.ts'
 import { GROUP_ATTRIBUTE } from '../schema/well-known.ts'
@@ -21,7 +22,7 @@ export function groupCheck(secret: Uint8Array): string {
  * devices that remain ask each other for it.
  */
 export function openGroupSecrets({ secret, index, save }: GroupSecretsParts): GroupSecrets {
-  const listeners = new Set<() => void>()
+  const listeners = openListeners()
   let current = secret
   return {
     secret: () => current,
@@ -30,12 +31,9 @@ export function openGroupSecrets({ secret, index, save }: GroupSecretsParts): Gr
     async keep(next) {
       await save(next)
       current = next
-      for (const listener of listeners) listener()
+      listeners.tell()
     },
-    onChange(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
+    onChange: listeners.add,
   }
 }
 

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 
 import { PeerkeepError } from '../base/errors.ts'
 import type { KeyValue } from '../base/key-value.ts'
+import { openListeners } from '../base/listeners.ts'
 import { openLevelKeyValue } from '../base/level-key-value.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import { openPackStore, type PackStore } from '../blob/pack-store.ts'
@@ -97,11 +98,8 @@ async function openParts(
   closers.push(() => index.close())
   const arrivals = openArrivals(() => index)
   let network: Network | undefined
-  const memberListeners = new Set<(changes: readonly MemberChange[]) => void>()
-  const tellMembers = (changes: readonly MemberChange[]): void => {
-    for (const listener of memberListeners) listener(changes)
-  }
-  index.onMembers(tellMembers)
+  const members = openListeners<[changes: readonly MemberChange[]]>()
+  index.onMembers(members.tell)
   const door = openDoor(store, (ref, bytes) => {
     if (classifyBlob(bytes) === 'meta') index.wake()
     else arrivals.add(ref)
@@ -134,15 +132,12 @@ async function openParts(
     get network() {
       return network
     },
-    onMembers(listener) {
-      memberListeners.add(listener)
-      return () => void memberListeners.delete(listener)
-    },
+    onMembers: members.add,
     async reindex() {
       await index.close()
       await dropRows(rows)
       index = await reopenIndex()
-      index.onMembers(tellMembers)
+      index.onMembers(members.tell)
       await index.catchUp()
     },
     statCache: () =>

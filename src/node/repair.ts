@@ -1,5 +1,7 @@
+import { delay } from '../base/clock.ts'
 import { PeerkeepError } from '../base/errors.ts'
 import type { BlobRef } from '../blob/ref.ts'
+import { absentOf, type Stat } from '../index/missing.ts'
 import type { Node } from './node.ts'
 import type { OperationContext } from './operation.ts'
 
@@ -8,9 +10,6 @@ const LOOK_MS = 500
 
 /** Looks in a row that find nothing new, after which what has not come is not to be had now. */
 const IDLE_LOOKS_MAX = 20
-
-/** Refs that are looked up at once. */
-const STAT_REFS = 1000
 
 /**
  * Gets damaged and lost blobs from the devices that are connected. Each is read once more, which sets what is damaged
@@ -22,8 +21,9 @@ export async function repair(
   context: OperationContext,
 ): Promise<number> {
   if (refs.size === 0) return 0
+  const stat: Stat = some => node.store.stat(some)
   for (const ref of refs) await node.store.fetch(ref).catch(() => undefined)
-  await node.index.lost(await absentOf(node, [...refs]))
+  await node.index.lost(await absentOf(stat, [...refs]))
   node.network?.want()
   const healed = node.network ? await untilHere(node, refs, context) : 0
   if (healed === refs.size || node.network?.peers().some(peer => peer.isConnected) === true)
@@ -39,23 +39,13 @@ async function untilHere(
   refs: ReadonlySet<BlobRef>,
   { signal }: OperationContext,
 ): Promise<number> {
-  let absent = await absentOf(node, [...refs])
+  const stat: Stat = some => node.store.stat(some)
+  let absent = await absentOf(stat, [...refs])
   for (let idle = 0; absent.length > 0 && idle < IDLE_LOOKS_MAX;) {
-    signal.throwIfAborted()
-    await new Promise<void>(resolve => void node.system.clock.after(LOOK_MS, resolve))
-    const now = await absentOf(node, absent)
+    await delay(node.system.clock, LOOK_MS, signal)
+    const now = await absentOf(stat, absent)
     idle = now.length < absent.length ? 0 : idle + 1
     absent = now
   }
   return refs.size - absent.length
-}
-
-async function absentOf(node: Node, refs: readonly BlobRef[]): Promise<BlobRef[]> {
-  const absent: BlobRef[] = []
-  for (let at = 0; at < refs.length; at += STAT_REFS) {
-    const some = refs.slice(at, at + STAT_REFS)
-    const sizes = await node.store.stat(some)
-    absent.push(...some.filter((_, i) => sizes[i] === undefined))
-  }
-  return absent
 }

@@ -7,6 +7,7 @@ import type { MemberChange, ReplicaSource } from '../peer/source.ts'
 import { readKeyBlob } from '../schema/key-blob.ts'
 import { parseSchema } from '../schema/parse-schema.ts'
 import { REVOKED_ATTRIBUTE } from '../schema/well-known.ts'
+import type { KeyId } from '../schema/signer.ts'
 import { splitSigned, type Verify, verifySigned } from '../schema/signed-blob.ts'
 import type { Arrivals } from './arrivals.ts'
 
@@ -63,21 +64,27 @@ async function hasItsList(store: ReplicaParts['store'], bytes: Uint8Array): Prom
   return !isBlobRef(value) || (await store.stat([value]))[0] !== undefined
 }
 
-/** The blob of a key, undefined where it is not here. */
-type KeyBlobs = (ref: BlobRef) => Promise<Uint8Array | undefined>
+/** A key and its blob, undefined where that is not here, or is none. */
+type KeyBlobs = (
+  ref: BlobRef,
+) => Promise<{ readonly keyId: KeyId; readonly bytes: Uint8Array } | undefined>
 
 /** Key blobs held ready: an owner has a few devices, and thousands of claims of each. */
 const KEY_BLOBS_MAX = 64
 
 function openKeyBlobs(store: ReplicaParts['store']): KeyBlobs {
-  const known = new Map<BlobRef, Uint8Array>()
+  const known = new Map<BlobRef, { readonly keyId: KeyId; readonly bytes: Uint8Array }>()
   return async ref => {
+    const held = known.get(ref)
+    if (held) return held
     // A key that is damaged here comes again, and then what it signed is taken.
-    const bytes = known.get(ref) ?? (await store.fetch(ref).catch(() => undefined))
-    if (!bytes || readKeyBlob(bytes) === undefined) return bytes
+    const bytes = await store.fetch(ref).catch(() => undefined)
+    const key = bytes && readKeyBlob(bytes)
+    if (!key) return undefined
     if (known.size >= KEY_BLOBS_MAX) known.clear()
-    known.set(ref, bytes)
-    return bytes
+    const found = { keyId: key.keyId, bytes }
+    known.set(ref, found)
+    return found
   }
 }
 
@@ -94,13 +101,11 @@ async function mayStore(
   // Most of what comes is no JSON at all.
   const signed = bytes[0] === OPENING_BRACE ? splitSigned(bytes) : undefined
   if (!signed) return set !== 'claims' || readKeyBlob(bytes) !== undefined
-  const keyBlob = await keys(signed.signer)
-  if (!keyBlob) return false
-  const key = readKeyBlob(keyBlob)?.keyId
+  const key = await keys(signed.signer)
   // Before the signature, which costs a hundred times as much.
-  if (key === undefined || !(await index().mayStore(key, ref ?? refOf(bytes)))) return false
+  if (!key || !(await index().mayStore(key.keyId, ref ?? refOf(bytes)))) return false
   if (!(await hasItsList(store, bytes))) return false
-  return verify(signed, keyBlob).then(
+  return verify(signed, key.bytes).then(
     () => true,
     (error: unknown) => {
       if (error instanceof PeerkeepError) return false

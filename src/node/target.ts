@@ -2,6 +2,7 @@ import { PeerkeepError } from '../base/errors.ts'
 import { type BlobRef, isBlobRef } from '../blob/ref.ts'
 import type { Backup, Index, Snapshot } from '../index/queries.ts'
 import type { Nanoseconds } from '../schema/schema-blob.ts'
+import { deviceName } from './device-name.ts'
 import { parseWhen, pickSnapshot, type When } from './when.ts'
 
 /** A place in a backup or under a ref: what `ls`, `restore` and `diff` are given. */
@@ -70,8 +71,7 @@ export async function resolveBackup(index: Index, name: string): Promise<Backup>
 
 /** `DEVICE:NAME`, with the name that the device has now. */
 export function backupName(index: Index, backup: Backup): string {
-  const device = index.trust.devices().find(known => known.keyId === backup.device)
-  return `${device?.name ?? backup.device}:${backup.name}`
+  return `${deviceName(index, backup.device)}:${backup.name}`
 }
 
 export async function snapshotsOf(index: Index, permanode: BlobRef): Promise<Snapshot[]> {

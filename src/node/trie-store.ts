@@ -1,10 +1,9 @@
 import { join } from 'node:path'
 
 import { type FileLayer, replaceFile } from '../base/files.ts'
-import type { BlobRef } from '../blob/ref.ts'
 import type { LogPosition, SchemaLog } from '../blob/store.ts'
 import type { Index } from '../index/queries.ts'
-import type { TrieStore } from '../peer/compared-sets.ts'
+import type { KeptTries, TrieStore } from '../peer/compared-sets.ts'
 import { type SetName, setNames } from '../peer/messages.ts'
 
 interface TrieStoreParts {
@@ -26,19 +25,22 @@ interface Version {
 export function openTrieStore({ files, directory, index, log }: TrieStoreParts): TrieStore {
   const pathOf = (set: SetName): string => join(directory, `${set}.trie`)
 
-  async function* later(set: SetName, { position }: Version): AsyncGenerator<BlobRef> {
+  async function* later(position: LogPosition): KeptTries['later'] {
     for await (const { ref } of log.readLog(position)) {
-      if (await index().isMember(set, ref)) yield ref
+      for (const set of setNames) if (await index().isMember(set, ref)) yield { set, ref }
     }
   }
 
   return {
-    async load(set) {
-      const kept = split(await files.readFile(pathOf(set)))
-      if (!kept) return undefined
-      const now = await index().memberVersion()
-      if (now.epoch !== kept.version.epoch || kept.version.position === undefined) return undefined
-      return { bytes: kept.bytes, later: later(set, kept.version) }
+    async load() {
+      const claims = split(await files.readFile(pathOf('claims')))
+      const schema = split(await files.readFile(pathOf('schema')))
+      // Written one after the other: a kill may have come in between.
+      if (!claims || !schema || claims.head !== schema.head) return undefined
+      const { epoch, position } = claims.version
+      if (position === undefined || (await index().memberVersion()).epoch !== epoch)
+        return undefined
+      return { tries: { claims: claims.bytes, schema: schema.bytes }, later: later(position) }
     },
     async version() {
       return JSON.stringify(await index().memberVersion())
@@ -53,12 +55,18 @@ export function openTrieStore({ files, directory, index, log }: TrieStoreParts):
   }
 }
 
-function split(file: Uint8Array | undefined): { version: Version; bytes: Uint8Array } | undefined {
+interface Kept {
+  readonly head: string
+  readonly version: Version
+  readonly bytes: Uint8Array
+}
+
+function split(file: Uint8Array | undefined): Kept | undefined {
   const end = file?.indexOf(10) ?? -1
   if (!file || end < 0) return undefined
+  const head = Buffer.from(file.subarray(0, end)).toString()
   try {
-    const version = JSON.parse(Buffer.from(file.subarray(0, end)).toString()) as Version
-    return { version, bytes: file.subarray(end + 1) }
+    return { head, version: JSON.parse(head) as Version, bytes: file.subarray(end + 1) }
   } catch {
     return undefined
   }

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import { PeerkeepError } from '../base/errors.ts'
+import { asError, PeerkeepError } from '../base/errors.ts'
 import { BLOB_SIZE_MAX } from '../blob/limits.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import { FRAME_BODY_MAX, type FramedStream } from './framed-stream.ts'
@@ -50,7 +50,7 @@ export function openBlobLine(
   let isReading = false
 
   function fail(error: unknown): void {
-    failure ??= error instanceof Error ? error : new Error(String(error))
+    failure ??= asError(error)
     stream.abort(failure)
     for (const request of requests.splice(0)) request.reject(failure)
   }

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 
+import { openListeners } from '../base/listeners.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import { type SetName, setNames } from './messages.ts'
 import { buildSetTrie, decodeSetTrie, openSetTrie, type SetTrie } from './set-trie.ts'
@@ -25,13 +26,18 @@ type Tries = Readonly<Record<SetName, SetTrie>>
 
 /** Where tries are kept from one start to the next. */
 export interface TrieStore {
-  /** What was kept of a set, and the refs that have come to it since; undefined where it has to be built anew. */
-  load(
-    set: SetName,
-  ): Promise<{ readonly bytes: Uint8Array; readonly later: AsyncIterable<BlobRef> } | undefined>
+  /** What was kept, and what has come since; undefined where the tries have to be built anew. */
+  load(): Promise<KeptTries | undefined>
   /** What the sets are now: tries that hold everything told of until then may be kept under it. */
   version(): Promise<string>
-  save(version: string, tries: Readonly<Record<SetName, Uint8Array>>): Promise<void>
+  save(version: string, tries: TrieBytes): Promise<void>
+}
+
+type TrieBytes = Readonly<Record<SetName, Uint8Array>>
+
+export interface KeptTries {
+  readonly tries: TrieBytes
+  readonly later: AsyncIterable<{ readonly set: SetName; readonly ref: BlobRef }>
 }
 
 export interface ComparedSetsParts {
@@ -52,7 +58,7 @@ export function openComparedSets(parts: ComparedSetsParts): ComparedSets {
   const { source, store, ownerId } = parts
   const key = trieKey(parts.groupSecret)
   const kept = new Set<{ tries: Tries | undefined; waiting: MemberChange[] }>()
-  const listeners = new Set<(set: SetName) => void>()
+  const listeners = openListeners<[set: SetName]>()
 
   const stop = source.onMembers(changes => {
     for (const { tries, waiting } of kept) {
@@ -60,18 +66,17 @@ export function openComparedSets(parts: ComparedSetsParts): ComparedSets {
       else waiting.push(...changes)
     }
     for (const set of setNames) {
-      if (!changes.some(change => change.set === set)) continue
-      for (const listener of listeners) listener(set)
+      if (changes.some(change => change.set === set)) listeners.tell(set)
     }
   })
 
   /** What changes while a trie is filled is applied behind it: in the end only the last word on a ref counts. */
-  async function keep(fill: (set: SetName) => Promise<SetTrie>) {
+  async function keep(fill: () => Promise<Tries>) {
     const entry = { tries: undefined as Tries | undefined, waiting: [] as MemberChange[] }
     kept.add(entry)
     const release = (): void => void kept.delete(entry)
     try {
-      const tries: Tries = { claims: await fill('claims'), schema: await fill('schema') }
+      const tries = await fill()
       apply(tries, entry.waiting)
       entry.tries = tries
       return { tries, release }
@@ -81,15 +86,11 @@ export function openComparedSets(parts: ComparedSetsParts): ComparedSets {
     }
   }
 
-  const build = (trieOf: Uint8Array, set: SetName): Promise<SetTrie> =>
-    buildSetTrie(trieOf, refsOf(source, set))
-  const opening = keep(async set => {
-    const kept = await store.load(set)
-    const trie = kept && decodeSetTrie(key, kept.bytes)
-    if (!trie) return build(key, set)
-    for await (const ref of kept.later) trie.insert(ref)
-    return trie
+  const build = async (trieOf: Uint8Array): Promise<Tries> => ({
+    claims: await buildSetTrie(trieOf, refsOf(source, 'claims')),
+    schema: await buildSetTrie(trieOf, refsOf(source, 'schema')),
   })
+  const opening = keep(async () => (await loadTries(key, store)) ?? build(key))
   opening.catch(() => undefined)
 
   async function close(): Promise<void> {
@@ -108,15 +109,22 @@ export function openComparedSets(parts: ComparedSetsParts): ComparedSets {
     views: async () => (await opening).tries,
     commonViews: () => {
       const common = createHmac('sha256', 'peerkeep/v1/common').update(ownerId).digest()
-      return keep(set => build(common, set))
+      return keep(() => build(common))
     },
-    onChange(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
+    onChange: listeners.add,
     close: closeOnce,
     [Symbol.asyncDispose]: closeOnce,
   }
+}
+
+async function loadTries(key: Uint8Array, store: TrieStore): Promise<Tries | undefined> {
+  const kept = await store.load()
+  const claims = kept && decodeSetTrie(key, kept.tries.claims)
+  const schema = kept && decodeSetTrie(key, kept.tries.schema)
+  if (!claims || !schema) return undefined
+  const tries = { claims, schema }
+  for await (const { set, ref } of kept.later) tries[set].insert(ref)
+  return tries
 }
 
 function apply(tries: Tries, changes: readonly MemberChange[]): void {

@@ -33,17 +33,11 @@ export interface Fetcher {
   look(isNews: boolean): void
   /** Refs that wait or are on their way, by what they are of. */
   readonly pending: Readonly<Record<SetName | 'data', number>>
-  /** Blobs and bytes taken so far, and claims that may not be stored. */
-  readonly tally: Readonly<Tally>
+  /** Claims so far that may not be stored. */
+  readonly refused: number
   /** Why nothing is fetched at the moment. */
   readonly paused: string | undefined
   stop(): void
-}
-
-interface Tally {
-  blobs: number
-  bytes: number
-  refused: number
 }
 
 export interface FetcherParts {
@@ -71,9 +65,9 @@ export function openFetcher(parts: FetcherParts): Fetcher {
   const { line, source, flights, clock, log } = parts
   const lacked: Record<SetName, BlobRef[]> = { claims: [], schema: [] }
   const pending = { claims: 0, schema: 0, data: 0 }
-  const tally: Tally = { blobs: 0, bytes: 0, refused: 0 }
   const storing = new Set<Promise<void>>()
   const waiters = new Set<() => void>()
+  let refused = 0
   let storingBytes = 0
   let open = 0
   /** With a reason nothing is stored but claims, which are small and say who may say what; when full, nothing. */
@@ -152,10 +146,7 @@ export function openFetcher(parts: FetcherParts): Fetcher {
       try {
         const isRoom = of === 'claims' ? !isFull : paused === undefined
         isTaken = isRoom && (await source.take(of, bytes, ref))
-        if (isTaken) {
-          tally.blobs += 1
-          tally.bytes += bytes.length
-        } else if (isRoom) tally.refused += 1
+        if (isRoom && !isTaken) refused += 1
       } catch (error) {
         if (!isPeerkeepError(error, 'DISK_FULL')) throw error
         isFull = true
@@ -246,7 +237,9 @@ export function openFetcher(parts: FetcherParts): Fetcher {
       pump()
     },
     pending,
-    tally,
+    get refused() {
+      return refused
+    },
     get paused() {
       return paused
     },

@@ -1,3 +1,4 @@
+import { openListeners } from '../base/listeners.ts'
 import type { BlobRef } from '../blob/ref.ts'
 
 /** Which blobs are on their way, from whichever peer: so that none is sent by two. */
@@ -13,7 +14,7 @@ export interface Flights {
 export function openFlights(): Flights {
   const flying = new Set<BlobRef>()
   const passedOver = new Set<BlobRef>()
-  const listeners = new Set<() => void>()
+  const missed = openListeners()
   return {
     begin(refs) {
       const mine: BlobRef[] = []
@@ -26,11 +27,8 @@ export function openFlights(): Flights {
     },
     land(ref, isHere) {
       flying.delete(ref)
-      if (passedOver.delete(ref) && !isHere) for (const listener of listeners) listener()
+      if (passedOver.delete(ref) && !isHere) missed.tell()
     },
-    onMissed(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
+    onMissed: missed.add,
   }
 }

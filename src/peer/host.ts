@@ -1,10 +1,7 @@
 import type { Connection, Stream } from '@libp2p/interface'
 
-import type { Clock } from '../base/clock.ts'
-import type { Log } from '../base/log.ts'
-import type { Random } from '../base/random.ts'
+import { asError } from '../base/errors.ts'
 import type { KeyId } from '../schema/signer.ts'
-import type { TrieStore } from './compared-sets.ts'
 import { openFramedStream } from './framed-stream.ts'
 import { type Invitation, openInvitations } from './invitations.ts'
 import { REDIAL_MIN_MS } from './limits.ts'
@@ -19,9 +16,8 @@ import type { JoinRequest } from './pairing.ts'
 import { keyIdOfPeer } from './peer-id.ts'
 import { openRedial } from './redial.ts'
 import { openRendezvous } from './rendezvous.ts'
-import { type GroupSecrets, openReplica, type Replica } from './replica.ts'
+import { openReplica, type Replica, type ReplicaOptions } from './replica.ts'
 import { serveBlobs } from './serve-blobs.ts'
-import type { Membership, ReplicaSource } from './source.ts'
 import { openStrangers } from './strangers.ts'
 import type { SyncRole } from './sync-state.ts'
 
@@ -34,21 +30,13 @@ export interface PeerHost extends AsyncDisposable {
   close(): Promise<void>
 }
 
-export interface PeerHostOptions {
+export interface PeerHostOptions extends Omit<ReplicaOptions, 'addresses'> {
   readonly seed: Uint8Array
   readonly listen: readonly string[]
   /** Multiaddrs of bootstrap nodes, through which devices find each other. */
   readonly bootstrap?: readonly string[]
   /** Whether devices in the same network are looked for. */
   readonly isLocal?: boolean
-  readonly source: ReplicaSource
-  readonly membership: Membership
-  readonly secrets: GroupSecrets
-  readonly ownerId: string
-  readonly tries: TrieStore
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Log
 }
 
 // oxlint-disable-next-line max-lines-per-function -- one state, and the steps that share it
@@ -77,7 +65,7 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
       await replica.attach({ control, blobs, path }, keyId, role)
     } catch (error) {
       log.warn('peer refused', { peer: keyId, reason: String(error) })
-      stream.abort(error instanceof Error ? error : new Error(String(error)))
+      stream.abort(asError(error))
     }
     // A session begins with its connection: without one the next call would find this one open, and begin none.
     await connection.close().catch(() => undefined)
@@ -91,13 +79,13 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
       return stream.abort(new Error('not a device of this owner'))
     await serveBlobs(openFramedStream(stream), source).catch((error: unknown) => {
       log.info('blobs not sent', { peer: keyId, reason: String(error) })
-      stream.abort(error instanceof Error ? error : new Error(String(error)))
+      stream.abort(asError(error))
     })
   })
   await line.handle(PAIRING_PROTOCOL, async (stream, connection) => {
     await invitations.handle(stream, connection).catch((error: unknown) => {
       log.warn('pairing failed', { reason: String(error) })
-      stream.abort(error instanceof Error ? error : new Error(String(error)))
+      stream.abort(asError(error))
     })
   })
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
-import { PeerkeepError } from '../base/errors.ts'
+import { asError, PeerkeepError } from '../base/errors.ts'
+import { openListeners } from '../base/listeners.ts'
 import type { Log } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import type { KeyId } from '../schema/signer.ts'
@@ -62,12 +63,12 @@ export interface ReplicaOptions {
 export function openReplica(options: ReplicaOptions): Replica {
   const { source, membership, secrets, clock, log } = options
   const sessions = new Set<Session>()
-  const listeners = new Set<() => void>()
+  const listeners = openListeners()
   const lastStates = new Map<KeyId, SessionState>()
   const leads = new Map<KeyId, number>()
   const flights = openFlights()
   const runId = Buffer.from(options.random.bytes(8)).toString('hex')
-  const rivals: Rivals = openRivals({ runId, sessions, log, onChange: tellChange })
+  const rivals: Rivals = openRivals({ runId, sessions, log, onChange: listeners.tell })
   let sets = openSets()
   let isClosed = false
 
@@ -79,10 +80,6 @@ export function openReplica(options: ReplicaOptions): Replica {
       ownerId: options.ownerId,
       store: options.tries,
     })
-  }
-
-  function tellChange(): void {
-    for (const listener of listeners) listener()
   }
 
   function hello(): Hello {
@@ -148,9 +145,7 @@ export function openReplica(options: ReplicaOptions): Replica {
           for (const other of sessions) if (other !== session) other.noticeData()
         },
         onMessage: message =>
-          void onMessage(session, message).catch((error: unknown) =>
-            session.close(error instanceof Error ? error : new Error(String(error))),
-          ),
+          void onMessage(session, message).catch((error: unknown) => session.close(asError(error))),
       },
     )
     sessions.add(session)
@@ -159,12 +154,12 @@ export function openReplica(options: ReplicaOptions): Replica {
     rivals.joined(session)
     void membership.remember(keyId, theirs.addresses).catch(() => undefined)
     askQuietly()
-    tellChange()
+    listeners.tell()
     const error = await session.ended
     noteState(session)
     sessions.delete(session)
     log.info('peer away', { peer: keyId, reason: error?.message })
-    tellChange()
+    listeners.tell()
   }
 
   /** A node that comes again has given its line up; of many with one key the oldest goes. */
@@ -184,7 +179,7 @@ export function openReplica(options: ReplicaOptions): Replica {
       ...state,
       lastInSync: state.lastInSync ?? before?.lastInSync,
     })
-    tellChange()
+    listeners.tell()
   }
 
   const stopWatching = membership.onChange(() => {
@@ -226,10 +221,7 @@ export function openReplica(options: ReplicaOptions): Replica {
     want: () => sessions.forEach(session => session.want()),
     rivals: () => rivals.known(),
     clockLeads: () => [...sessions].map(session => leads.get(session.keyId) ?? 0),
-    onChange(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
+    onChange: listeners.add,
     close: closeOnce,
     [Symbol.asyncDispose]: closeOnce,
   }

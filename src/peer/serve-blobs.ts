@@ -1,5 +1,5 @@
 import { type Budget, openBudget } from '../base/budget.ts'
-import { PeerkeepError } from '../base/errors.ts'
+import { asError, PeerkeepError } from '../base/errors.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import { blobFrames, decodeRefs } from './blob-line.ts'
 import type { FramedStream } from './framed-stream.ts'
@@ -27,9 +27,7 @@ export async function serveBlobs(stream: FramedStream, source: Blobs): Promise<v
       answering = answering
         .then(() => answer({ stream, source, budget, signal: stopping.signal }, refs))
         .finally(() => (waiting -= 1))
-      answering.catch((error: unknown) =>
-        stream.abort(error instanceof Error ? error : new Error(String(error))),
-      )
+      answering.catch((error: unknown) => stream.abort(asError(error)))
     }
     await answering
     await stream.close()

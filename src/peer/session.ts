@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import { PeerkeepError } from '../base/errors.ts'
+import { asError, PeerkeepError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { KeyId } from '../schema/signer.ts'
 import { openBlobLine } from './blob-line.ts'
@@ -122,8 +122,7 @@ export function runSession(line: SessionLine, peer: SessionPeer, parts: SessionP
     else void line.control.close().catch(() => undefined)
     resolveEnded(error)
   }
-  const fail = (error: unknown): void =>
-    close(error instanceof Error ? error : new Error(String(error)))
+  const fail = (error: unknown): void => close(asError(error))
 
   const blobLine = openBlobLine(line.blobs, {
     clock,
@@ -182,13 +181,10 @@ export function runSession(line: SessionLine, peer: SessionPeer, parts: SessionP
 
   async function fetchAll(set: SetName): Promise<void> {
     try {
-      const { refused } = fetcher.tally
+      const before = fetcher.refused
       await fetcher.fetched(set)
-      if (fetcher.tally.refused > refused)
-        log.warn('peer has what may not be stored', {
-          peer: keyId,
-          blobs: fetcher.tally.refused - refused,
-        })
+      const blobs = fetcher.refused - before
+      if (blobs > 0) log.warn('peer has what may not be stored', { peer: keyId, blobs })
       happen({ kind: 'fetched', set })
       fetcher.look(false)
       parts.onChange()

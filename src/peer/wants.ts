@@ -22,7 +22,7 @@ export interface Wants {
 export type Outcome = 'here' | 'absent' | 'dropped'
 
 interface WantsParts {
-  readonly source: Pick<ReplicaSource, 'wants' | 'settled'>
+  readonly source: Pick<ReplicaSource, 'wants'>
   readonly flights: Flights
   readonly clock: Clock
   /** Called when there may be more to take. */

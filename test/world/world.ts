@@ -88,19 +88,20 @@ export async function openWorld(seed: number): Promise<World> {
     device.node = await openSimNode({
       ...parts,
       name: device.name,
-      seed: seedOf(device),
+      seed: seedOf(device.name),
       owner: owner.keyId,
       files,
       clock: clockOf(device),
     })
   }
 
-  const seedOf = ({ name }: SimDevice): Uint8Array => seedNamed(`${seed} ${name.split("'")[0]}`)
+  /** A copy of a home has the key of its original: what stands behind the tick is its own. */
+  const seedOf = (name: string): Uint8Array => seedNamed(`${seed} ${name.split("'")[0]}`)
 
   async function addDevice(name: string, files?: SimFiles): Promise<SimDevice> {
     const device: SimDevice = {
       name,
-      key: bulkSigner(seedNamed(`${seed} ${name.split("'")[0]}`)).keyId,
+      key: bulkSigner(seedOf(name)).keyId,
       files: files ?? openSimFiles(),
       node: undefined,
       skew: 0,
@@ -119,7 +120,7 @@ export async function openWorld(seed: number): Promise<World> {
     let date = BigInt(clock.now()) * 1_000_000n
     const certificates: Uint8Array[][] = []
     for (let i = 0; i < count; i += 1) {
-      const signer = bulkSigner(seedNamed(`${seed} n${i}`))
+      const signer = bulkSigner(seedOf(`n${i}`))
       const role = i === 0 || random.chance(0.3) ? 'admin' : 'device'
       const certificate = { device: signer, name: `n${i}`, role } as const
       certificates.push([

@@ -17,6 +17,7 @@ import {
   TITLE_ATTRIBUTE,
 } from '../../schema/well-known.ts'
 import { flagArgument, optionalText, textArgument, textsArgument } from '../arguments.ts'
+import { deviceName } from '../device-name.ts'
 import { openFactsCollector } from '../facts-collector.ts'
 import type { Node } from '../node.ts'
 import type { Operation, OperationContext } from '../operation.ts'
@@ -114,8 +115,7 @@ interface Outcome {
 }
 
 async function record(node: Node, { name, isDryRun, result }: Outcome): Promise<JsonObject> {
-  const device = node.index.trust.devices().find(known => known.keyId === node.device.keyId)
-  const backup = `${device?.name ?? node.device.keyId}:${name}`
+  const backup = `${deviceName(node.index, node.device.keyId)}:${name}`
   if (isDryRun) return { backup, isNew: true }
   const permanode = await backupPermanode(node, name)
   const last = (await snapshotsOf(node.index, permanode)).at(-1)

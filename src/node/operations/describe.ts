@@ -6,9 +6,11 @@ import type { IndexedClaim } from '../../index/queries.ts'
 import { sizeOfParts } from '../../schema/file-reader.ts'
 import { parseSchema } from '../../schema/parse-schema.ts'
 import type { ClaimBody, FileFacts, NodeFields, SchemaBlob } from '../../schema/schema-blob.ts'
+import type { KeyId } from '../../schema/signer.ts'
 import { formatTime, parseTime } from '../../schema/time.ts'
 import { readMembers } from '../../schema/tree-reader.ts'
 import { optionalText, textArgument } from '../arguments.ts'
+import { deviceName } from '../device-name.ts'
 import type { Node } from '../node.ts'
 import type { Operation } from '../operation.ts'
 import { endOfDate } from '../when.ts'
@@ -92,9 +94,8 @@ function bodyFields(body: ClaimBody): JsonObject {
   }
 }
 
-function signerName(node: Node, key: string): string {
-  if (key === node.index.trust.owner) return 'owner'
-  return node.index.trust.devices().find(device => device.keyId === key)?.name ?? key
+function signerName({ index }: Node, key: KeyId): string {
+  return key === index.trust.owner ? 'owner' : deviceName(index, key)
 }
 
 async function describeSchema(node: Node, ref: BlobRef, schema: SchemaBlob): Promise<JsonObject> {

@@ -9,6 +9,7 @@ import type { Node } from '../node.ts'
 import type { Operation, OperationContext } from '../operation.ts'
 import { backupName, resolveBackup, snapshotsOf } from '../target.ts'
 import { holdingsOf, isHeldHere } from '../holdings.ts'
+import { peerFields } from './peer-fields.ts'
 
 /** Lists the owner's devices, and what is known of each: `{}`. */
 export const devicesOperation: Operation<Node> = {
@@ -17,8 +18,6 @@ export const devicesOperation: Operation<Node> = {
     const { index, network, device } = node
     const peers = new Map(network?.peers().map(peer => [peer.keyId, peer]))
     for (const known of index.trust.devices()) {
-      const peer = peers.get(known.keyId)
-      const seen = peer?.lastInSync
       const value = {
         name: known.name,
         role: known.role,
@@ -26,13 +25,7 @@ export const devicesOperation: Operation<Node> = {
         isThis: known.keyId === device.keyId,
         revoked: known.isRevoked,
         retired: known.isRetired,
-        connected: peer?.isConnected ?? false,
-        path: peer?.path ?? null,
-        lastInSync: seen === undefined ? null : new Date(seen).toISOString(),
-        behind: peer?.behind ?? 0,
-        bytesReceived: peer?.bytesReceived ?? 0,
-        bytesPerSecond: peer?.bytesPerSecond ?? 0,
-        paused: peer?.paused ?? null,
+        ...peerFields(peers.get(known.keyId)),
         holds: known.isRevoked ? [] : await holdsOf(index, known.keyId),
       }
       await emit({ type: 'item', value })

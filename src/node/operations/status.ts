@@ -2,6 +2,8 @@ import type { JsonObject } from '../../base/json.ts'
 import type { Node } from '../node.ts'
 import type { Operation } from '../operation.ts'
 import { backupName } from '../target.ts'
+import { deviceName } from '../device-name.ts'
+import { peerFields } from './peer-fields.ts'
 
 /** Says how the node is: `{}`. */
 export const statusOperation: Operation<Node> = {
@@ -18,7 +20,7 @@ export async function statusOf(node: Node): Promise<JsonObject> {
   for await (const backup of index.backups()) backups.push(backupName(index, backup))
   const { free } = await node.system.files.freeSpace(paths.directory)
   return {
-    device: here?.name ?? device.keyId,
+    device: deviceName(index, device.keyId),
     role: here?.role ?? 'unknown',
     home: paths.directory,
     running: network !== undefined,
@@ -29,14 +31,8 @@ export async function statusOf(node: Node): Promise<JsonObject> {
     rivals: network?.rivals() ?? [],
     clockLeadMs: network?.clockLead() ?? 0,
     peers: (network?.peers() ?? []).map(peer => ({
-      device: index.trust.devices().find(known => known.keyId === peer.keyId)?.name ?? peer.keyId,
-      connected: peer.isConnected,
-      path: peer.path ?? null,
-      lastInSync: peer.lastInSync === undefined ? null : new Date(peer.lastInSync).toISOString(),
-      behind: peer.behind,
-      bytesReceived: peer.bytesReceived,
-      bytesPerSecond: peer.bytesPerSecond,
-      paused: peer.paused ?? null,
+      device: deviceName(index, peer.keyId),
+      ...peerFields(peer),
     })),
   }
 }

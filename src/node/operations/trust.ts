@@ -1,10 +1,10 @@
 import { PeerkeepError } from '../../base/errors.ts'
-import type { BlobRef } from '../../blob/ref.ts'
-import { parseBlobRef } from '../../blob/ref.ts'
-import type { Device, DisputedBlob, Index } from '../../index/queries.ts'
+import { type BlobRef, parseBlobRef } from '../../blob/ref.ts'
+import type { Backup, Device, DisputedBlob, Index } from '../../index/queries.ts'
 import type { KeyId } from '../../schema/signer.ts'
 import { flagArgument, optionalText, textArgument, textsArgument } from '../arguments.ts'
 import { certifierOf } from '../certifier.ts'
+import { deviceName } from '../device-name.ts'
 import { groupCheck } from '../group-secrets.ts'
 import { saveGroupSecret } from '../keys.ts'
 import type { Node } from '../node.ts'
@@ -58,10 +58,11 @@ export const disputedOperation: Operation<Node> = {
       const wanted = flagArgument(args, 'all') ? undefined : chosen
       return { accepted: await accept(node, wanted, optionalText(args, 'words')) }
     }
+    const backups = await Array.fromAsync(node.index.backups())
     let count = 0
     for await (const blob of node.index.disputed()) {
       count += 1
-      await emit({ type: 'item', value: await describeDisputed(node.index, blob) })
+      await emit({ type: 'item', value: await describeDisputed(node.index, blob, backups) })
     }
     return { count }
   },
@@ -98,15 +99,16 @@ function resolveDevice(index: Index, name: string): Device {
   throw new PeerkeepError('NOT_FOUND', `there is no device ${name}; there are ${names}`)
 }
 
-async function describeDisputed(index: Index, { ref, signer, date, about }: DisputedBlob) {
-  const device = index.trust.devices().find(known => known.keyId === signer)
-  const reaches: BlobRef[] = []
-  for await (const edge of index.edgesFrom([ref])) reaches.push(edge)
-  const backups = await Array.fromAsync(index.backups())
+async function describeDisputed(
+  index: Index,
+  { ref, signer, date, about }: DisputedBlob,
+  backups: readonly Backup[],
+) {
+  const reaches = await Array.fromAsync(index.edgesFrom([ref]))
   const backup = backups.find(known => known.permanode === about)
   return {
     ref,
-    device: device?.name ?? signer,
+    device: deviceName(index, signer),
     date: new Date(Number(date / 1_000_000n)).toISOString(),
     type: (await index.meta(ref))?.type ?? 'unknown',
     about: about ?? null,
