@@ -24,3 +24,8 @@ export const LEVEL_MERGED_OPERATIONS_MAX = 10_000
 
 /** Rows in one leaf of the map in memory: copied whole on a change, so small; few leaves, so not tiny. */
 export const MEMORY_LEAF_ROWS = 128
+
+/** Bytes of a piece of memory that is cut up for many, the largest cut, and how many empty pieces are kept. */
+export const SLAB_BYTES = MiB
+export const SLAB_PART_BYTES_MAX = SLAB_BYTES / 4
+export const SPARE_SLABS_MAX = 16

@@ -2,20 +2,26 @@ import { PeerkeepError } from '../base/errors.ts'
 import { type BlobRow, findBlob, isSamePlace } from './pack-index.ts'
 import type { PackState } from './pack-state.ts'
 import { type BlobRef, matchesRef } from './ref.ts'
+import type { Room } from './store.ts'
+
+interface Reading {
+  readonly state: PackState
+  readonly damaged: (ref: BlobRef, row: BlobRow) => Promise<void>
+  readonly room: Room | undefined
+}
 
 /**
  * Reads a blob and holds it against its ref. What does not match is handed to `damaged` and rejected, unless the
  * blob has moved meanwhile (a compaction): then it is looked up again.
  */
 export async function readBlob(
-  state: PackState,
+  { state, damaged, room }: Reading,
   ref: BlobRef,
-  damaged: (ref: BlobRef, row: BlobRow) => Promise<void>,
 ): Promise<Uint8Array | undefined> {
   let row = await findBlob(state.rows, ref)
   while (row) {
     const { side, pack, offset, size } = row
-    const ahead = await state.readAhead(side)(pack, offset, size)
+    const ahead = await state.readAhead(side)(pack, offset, size, room?.(size))
     if (ahead?.length === size && matchesRef(ref, ahead)) return ahead
     // What was read ahead may be older than the pack.
     const bytes = await state.directory(side).read(pack, offset, size)

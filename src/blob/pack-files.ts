@@ -1,5 +1,6 @@
 import type { FileLayer, OpenFile } from '../base/files.ts'
 import { openHandleCache } from './handle-cache.ts'
+import type { ReadPack } from './read-ahead.ts'
 
 /** The numbered files of one diskpacked directory: what they are called, how many there are, reading them. */
 export interface PackFiles {
@@ -9,8 +10,8 @@ export interface PackFiles {
   fileOf(pack: number): string
   /** The file's length; undefined when the pack is missing. */
   length(pack: number): Promise<number | undefined>
-  /** Reads `size` bytes from `offset`; fewer when the pack is shorter, undefined when it is missing. */
-  readonly read: (pack: number, offset: number, size: number) => Promise<Uint8Array | undefined>
+  /** Fewer bytes are read when the pack is shorter. */
+  readonly read: ReadPack
   /** Runs `use` with the open file of a pack, undefined when it is missing. */
   withFile<Result>(
     pack: number,
@@ -63,10 +64,11 @@ export async function openPackFiles(
     count: () => count,
     fileOf,
     length: pack => handles.use(pack, async file => file?.size()),
-    read: (pack, offset, size) =>
+    // oxlint-disable-next-line max-params -- where, how much, and into what
+    read: (pack, offset, size, room) =>
       handles.use(pack, async file => {
         if (!file) return undefined
-        const bytes = Buffer.allocUnsafe(size)
+        const bytes = room?.subarray(0, size) ?? Buffer.allocUnsafe(size)
         return bytes.subarray(0, await file.read(bytes, offset))
       }),
     withFile: (pack, use) => handles.use(pack, use),

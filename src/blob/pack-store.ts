@@ -103,9 +103,9 @@ export async function openPackStore(options: PackStoreOptions): Promise<PackStor
     if (closing) throw new PeerkeepError('CLOSED', 'the store is closed')
   }
   return {
-    async fetch(ref) {
+    async fetch(ref, room) {
       requireOpen()
-      return readBlob(state, ref, damaged)
+      return readBlob({ state, damaged, room }, ref)
     },
     async stat(refs) {
       requireOpen()

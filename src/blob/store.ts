@@ -18,9 +18,10 @@ export interface BlobStore extends AsyncDisposable {
    * The bytes of a blob, or undefined when it is not here. The bytes are hashed before they are
    * handed out: what is wrong rejects with `BLOB_DAMAGED`, is set aside (see `quarantined`), and is
    * absent from then on, so that it can be received again. The caller may keep the bytes, and must
-   * not write into them: several callers may hold the same ones.
+   * not write into them: several callers may hold the same ones. A store may put them into what `room` answers for
+   * their number: who reads many can use it again.
    */
-  fetch(ref: BlobRef): Promise<Uint8Array | undefined>
+  fetch(ref: BlobRef, room?: Room): Promise<Uint8Array | undefined>
   /**
    * Sizes in bytes in the order of `refs`, undefined for what is not here. Cheap: a look-up each,
    * no blob is read.
@@ -45,6 +46,9 @@ export interface BlobStore extends AsyncDisposable {
   remove(refs: readonly BlobRef[]): Promise<void>
   close(): Promise<void>
 }
+
+/** Answers memory of exactly so many bytes. */
+export type Room = (bytes: number) => Uint8Array
 
 export interface SizedRef {
   readonly ref: BlobRef

@@ -32,7 +32,7 @@ export function replicaSource(parts: ReplicaParts): ReplicaSource {
   return {
     enumerate: set => index().enumerateMeta(set),
     onMembers,
-    fetch: ref => store.fetch(ref),
+    fetch: (ref, room) => store.fetch(ref, room),
     stat: refs => store.stat(refs),
     async take(set, bytes, ref) {
       if (!(await mayStore({ ...parts, keys }, set, bytes, ref))) return false

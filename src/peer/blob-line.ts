@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { asError, PeerkeepError } from '../base/errors.ts'
+import { openSlabs, type SlabPart } from '../base/slabs.ts'
 import { BLOB_SIZE_MAX } from '../blob/limits.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import { FRAME_BODY_MAX, type FramedStream } from './framed-stream.ts'
@@ -21,14 +22,14 @@ import {
 export interface BlobLine {
   /**
    * Asks for blobs, and hands each to `take` in the order asked for, undefined where the other side has none. The
-   * bytes are not verified. Nothing more is read until `take` resolves. Resolves when all have been taken; rejects
-   * when the line ends first, or with `BAD_FRAME`.
+   * bytes are not verified; they are to be given back. Nothing more is read until `take` resolves. Resolves when all
+   * have been taken; rejects when the line ends first, or with `BAD_FRAME`.
    */
   request(refs: readonly BlobRef[], take: TakeBlob): Promise<void>
   close(error?: Error): void
 }
 
-type TakeBlob = (ref: BlobRef, bytes: Uint8Array | undefined) => Promise<void>
+type TakeBlob = (ref: BlobRef, blob: SlabPart | undefined) => Promise<void>
 
 interface Request {
   readonly refs: readonly BlobRef[]
@@ -46,6 +47,7 @@ export function openBlobLine(
   { clock, onBytes }: { readonly clock: Clock; readonly onBytes: (bytes: number) => void },
 ): BlobLine {
   const requests: Request[] = []
+  const slabs = openSlabs()
   let failure: Error | undefined
   let isReading = false
 
@@ -79,17 +81,16 @@ export function openBlobLine(
     throw new PeerkeepError('PEER_UNREACHABLE', 'the other device hung up')
   }
 
-  async function readBlob(): Promise<Uint8Array | undefined> {
+  async function readBlob(): Promise<SlabPart | undefined> {
     const first = await nextFrame()
     if (first.length < SIZE_BYTES) throw badFrame('an answer cut short')
     const size = new DataView(first.buffer, first.byteOffset).getUint32(0)
     if (size === ABSENT) return undefined
     if (size > BLOB_SIZE_MAX) throw badFrame('a blob over the limit')
-    // A copy: what the line hands out may be used again for what follows.
-    const bytes = new Uint8Array(size)
-    let length = place(first.subarray(SIZE_BYTES), bytes, 0)
-    while (length < size) length = place(await nextFrame(), bytes, length)
-    return bytes
+    const part = slabs.take(size)
+    let length = place(first.subarray(SIZE_BYTES), part.bytes, 0)
+    while (length < size) length = place(await nextFrame(), part.bytes, length)
+    return part
   }
 
   return {
@@ -120,18 +121,20 @@ function place(piece: Uint8Array, bytes: Uint8Array, at: number): number {
   return end
 }
 
-/** The frames that answer for one blob. */
-export function* blobFrames(bytes: Uint8Array | undefined): Generator<Uint8Array> {
-  const content = bytes ?? new Uint8Array(0)
-  const head = Buffer.allocUnsafe(
-    SIZE_BYTES + Math.min(content.length, FRAME_BODY_MAX - SIZE_BYTES),
-  )
-  head.writeUInt32BE(bytes === undefined ? ABSENT : content.length)
-  head.set(content.subarray(0, head.length - SIZE_BYTES), SIZE_BYTES)
-  yield head
-  for (let at = head.length - SIZE_BYTES; at < content.length; at += FRAME_BODY_MAX)
-    yield content.subarray(at, at + FRAME_BODY_MAX)
+/** Sends the frames that answer for one blob; resolves when its bytes may be used again. */
+export async function sendBlob(
+  stream: Pick<FramedStream, 'send'>,
+  bytes: Uint8Array | undefined,
+): Promise<void> {
+  const size = Buffer.alloc(SIZE_BYTES)
+  size.writeUInt32BE(bytes === undefined ? ABSENT : bytes.length)
+  let at = FRAME_BODY_MAX - SIZE_BYTES
+  await stream.send(size, bytes?.subarray(0, at) ?? NO_BYTES)
+  for (; bytes && at < bytes.length; at += FRAME_BODY_MAX)
+    await stream.send(bytes.subarray(at, at + FRAME_BODY_MAX))
 }
+
+const NO_BYTES = new Uint8Array(0)
 
 export function encodeRefs(refs: readonly BlobRef[]): Uint8Array {
   const frame = Buffer.allocUnsafe(refs.length * REF_BYTES_MAX)

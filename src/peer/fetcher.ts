@@ -156,13 +156,15 @@ export function openFetcher(parts: FetcherParts): Fetcher {
       }
     }
     await line
-      .request(refs, async (ref, bytes) => {
-        if (bytes === undefined) return land(ref, 'absent')
+      .request(refs, async (ref, blob) => {
+        if (blob === undefined) return land(ref, 'absent')
+        const { bytes } = blob
         allowance -= bytes.length
         storingBytes += bytes.length
         const stored: Promise<void> = keep(ref, bytes)
           .catch(parts.onFailure)
           .finally(() => {
+            blob.giveBack()
             storingBytes -= bytes.length
             storing.delete(stored)
             wake()

@@ -10,11 +10,14 @@ import { FRAME_BYTES_MAX, RECEIVE_BUFFER_BYTES, SEND_BYTES } from './limits.ts'
  */
 export interface FramedStream {
   /**
-   * Sends a frame; resolves when the next one may be sent, which may be before this one has left. Rejects once the
-   * stream is over. The bytes are the stream's from then on.
+   * Sends a frame made of these pieces, behind those asked for before it; resolves when the next one may be sent, which
+   * may be before this one has left. Rejects once the stream is over. The bytes are the caller's again then.
    */
-  send(body: Uint8Array): Promise<void>
-  /** The next frame; undefined at the end of the stream. Rejects with `BAD_FRAME`, or why it was cut. */
+  send(...pieces: readonly Uint8Array[]): Promise<void>
+  /**
+   * The next frame, whose bytes are valid until the next call; undefined at the end of the stream. Rejects with
+   * `BAD_FRAME`, or why it was cut.
+   */
   receive(): Promise<Uint8Array | undefined>
   /** Bytes that were received and not yet taken. */
   readonly buffered: number
@@ -61,60 +64,78 @@ export function openFramedStream(stream: Stream): FramedStream {
  * encryption and the socket.
  */
 function writeFrames(stream: Stream): {
-  send: (body: Uint8Array) => Promise<void>
+  send: (...pieces: readonly Uint8Array[]) => Promise<void>
   flushed: () => Promise<void>
 } {
-  let waiting: Uint8Array[] = []
+  let waiting = NOTHING
   let waitingBytes = 0
   let flushing: Promise<void> | undefined
+  /** The last frame's way into what waits. */
+  let turn = Promise.resolve()
 
   async function flush(): Promise<void> {
     // Whoever sends without waiting for an answer sends more in this turn of the event loop.
     await new Promise(resolve => setImmediate(resolve))
-    while (waiting.length > 0) {
+    while (waitingBytes > 0) {
       await untilWritable(stream)
-      const batch = joinFrames(waiting, waitingBytes)
-      waiting = []
+      const batch = waiting.subarray(0, waitingBytes)
+      waiting = NOTHING
       waitingBytes = 0
       stream.send(batch)
     }
     flushing = undefined
   }
 
+  /** Makes room behind what waits. A large frame is rarely alone, and to make room twice costs a copy. */
+  function makeRoom(bytes: number): void {
+    if (waitingBytes + bytes <= waiting.length) return
+    const room = bytes > SEND_BYTES / 16 ? SEND_BYTES : 4 * (waitingBytes + bytes)
+    const larger = Buffer.allocUnsafe(Math.min(Math.max(room, waitingBytes + bytes), SEND_BYTES))
+    larger.set(waiting.subarray(0, waitingBytes))
+    waiting = larger
+  }
+
+  async function add(pieces: readonly Uint8Array[], length: number): Promise<void> {
+    while (flushing && waitingBytes + FRAME_HEAD_BYTES + length > SEND_BYTES) await flushing
+    if (stream.writeStatus !== 'writable') throw lineClosed()
+    makeRoom(FRAME_HEAD_BYTES + length)
+    waitingBytes = waiting.writeUInt32BE(length, waitingBytes)
+    for (const piece of pieces) {
+      waiting.set(piece, waitingBytes)
+      waitingBytes += piece.length
+    }
+    flushing ??= flush()
+    // Whoever sends next is told; nobody may wait for this one.
+    flushing.catch(() => undefined)
+  }
+
   return {
-    async send(body) {
-      if (body.length > FRAME_BODY_MAX) throw new TypeError(`a frame of ${body.length} bytes`)
-      while (flushing && waitingBytes + FRAME_HEAD_BYTES + body.length > SEND_BYTES) await flushing
-      if (stream.writeStatus !== 'writable') throw lineClosed()
-      waiting.push(body)
-      waitingBytes += FRAME_HEAD_BYTES + body.length
-      flushing ??= flush()
-      // Whoever sends next is told; nobody may wait for this one.
-      flushing.catch(() => undefined)
+    async send(...pieces) {
+      const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+      if (length > FRAME_BODY_MAX) throw new TypeError(`a frame of ${length} bytes`)
+      const added = turn.then(() => add(pieces, length))
+      turn = added.catch(() => undefined)
+      return added
     },
-    flushed: async () => flushing,
+    async flushed() {
+      await turn
+      await flushing
+    },
   }
 }
 
-function joinFrames(bodies: readonly Uint8Array[], bytes: number): Uint8Array {
-  const joined = Buffer.allocUnsafe(bytes)
-  let at = 0
-  for (const body of bodies) {
-    at = joined.writeUInt32BE(body.length, at)
-    joined.set(body, at)
-    at += body.length
-  }
-  return joined
-}
+const NOTHING = Buffer.alloc(0)
 
 interface ByteReader {
-  /** The next `length` bytes; undefined at the end of the stream. */
+  /** The next `length` bytes, valid until the next call; undefined at the end of the stream. */
   take(length: number): Promise<Uint8Array | undefined>
   buffered(): number
 }
 
 function readBytes(stream: Stream): ByteReader {
   const received: Uint8Array[] = []
+  /** What lies in several pieces is put together here. */
+  let joined = NOTHING
   let buffered = 0
   let isEnded = false
   let isResuming = false
@@ -145,9 +166,10 @@ function readBytes(stream: Stream): ByteReader {
     pauseWhenFull()
   }
   stream.addEventListener('message', event => {
-    const bytes = event.data.subarray()
-    append(received, bytes)
-    buffered += bytes.length
+    const { data } = event
+    // A list's pieces as they are: to ask it for all its bytes would copy them.
+    for (const bytes of data instanceof Uint8Array ? [data] : data) append(received, bytes)
+    buffered += data.byteLength
     if (!isResuming) pauseWhenFull()
     wake()
   })
@@ -162,7 +184,9 @@ function readBytes(stream: Stream): ByteReader {
       resume()
       await promise
     }
-    const bytes = cutFront(received, length)
+    if (length > joined.length && (received[0]?.length ?? 0) < length)
+      joined = Buffer.allocUnsafe(length)
+    const bytes = cutFront(received, length, joined)
     buffered -= length
     if (buffered <= RECEIVE_BUFFER_BYTES / 2) resume()
     return bytes
@@ -207,21 +231,20 @@ function append(pieces: Uint8Array[], bytes: Uint8Array): void {
   else pieces[pieces.length - 1] = Buffer.concat([last, bytes])
 }
 
-/** Removes and joins the first `length` bytes of a list of pieces that has at least as many. */
-function cutFront(pieces: Uint8Array[], length: number): Uint8Array {
+/** Removes the first `length` bytes of a list of pieces that has at least as many; joins them in `into` if need be. */
+function cutFront(pieces: Uint8Array[], length: number, into: Uint8Array): Uint8Array {
   const [first] = pieces
   if (first && first.length > length) {
     pieces[0] = first.subarray(length)
     return first.subarray(0, length)
   }
   if (first?.length === length) return pieces.shift() ?? first
-  const joined = new Uint8Array(length)
   for (let at = 0; at < length;) {
-    const piece = pieces.shift() ?? new Uint8Array(0)
+    const piece = pieces.shift() ?? NOTHING
     const wanted = piece.subarray(0, length - at)
-    joined.set(wanted, at)
+    into.set(wanted, at)
     at += wanted.length
     if (wanted.length < piece.length) pieces.unshift(piece.subarray(wanted.length))
   }
-  return joined
+  return into.subarray(0, length)
 }

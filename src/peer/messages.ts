@@ -90,7 +90,7 @@ export function encodeMessage(message: Message): Uint8Array {
   }
 }
 
-/** Reads a frame of the other side. Throws `BAD_FRAME`. */
+/** Reads a frame of the other side, of which nothing is kept. Throws `BAD_FRAME`. */
 export function decodeMessage(frame: Uint8Array): Message {
   const kind = kinds[frame[0] ?? kinds.length]
   if (kind === undefined) throw badFrame('of an unknown kind')
@@ -101,7 +101,7 @@ export function decodeMessage(frame: Uint8Array): Message {
       return decodeChanged(frame)
     case 'push':
       if (frame.length - 1 > PUSH_BYTES_MAX) throw badFrame('with too large a claim')
-      return { kind, bytes: frame.subarray(1) }
+      return { kind, bytes: Uint8Array.from(frame.subarray(1)) }
     case 'secret':
       if (frame.length !== 1 + SECRET_BYTES) throw badFrame('that is no secret')
       return { kind, secret: Uint8Array.from(frame.subarray(1)) }

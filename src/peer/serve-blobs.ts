@@ -1,7 +1,9 @@
 import { type Budget, openBudget } from '../base/budget.ts'
+import { openSlabs, type Slabs } from '../base/slabs.ts'
 import { asError, PeerkeepError } from '../base/errors.ts'
 import type { BlobRef } from '../blob/ref.ts'
-import { blobFrames, decodeRefs } from './blob-line.ts'
+import type { Room } from '../blob/store.ts'
+import { decodeRefs, sendBlob } from './blob-line.ts'
 import type { FramedStream } from './framed-stream.ts'
 import { READ_AHEAD_BYTES, WAITING_REQUESTS_MAX } from './limits.ts'
 import type { ReplicaSource } from './source.ts'
@@ -15,6 +17,7 @@ type Blobs = Pick<ReplicaSource, 'stat' | 'fetch'>
  */
 export async function serveBlobs(stream: FramedStream, source: Blobs): Promise<void> {
   const budget = openBudget(READ_AHEAD_BYTES)
+  const slabs = openSlabs()
   const stopping = new AbortController()
   let waiting = 0
   let answering = Promise.resolve()
@@ -25,7 +28,7 @@ export async function serveBlobs(stream: FramedStream, source: Blobs): Promise<v
       if (waiting > WAITING_REQUESTS_MAX)
         throw new PeerkeepError('BAD_FRAME', 'the other device asks for too much at once')
       answering = answering
-        .then(() => answer({ stream, source, budget, signal: stopping.signal }, refs))
+        .then(() => answer({ stream, source, budget, slabs, signal: stopping.signal }, refs))
         .finally(() => (waiting -= 1))
       answering.catch((error: unknown) => stream.abort(asError(error)))
     }
@@ -40,6 +43,7 @@ interface Answering {
   readonly stream: FramedStream
   readonly source: Blobs
   readonly budget: Budget
+  readonly slabs: Slabs
   readonly signal: AbortSignal
 }
 
@@ -69,7 +73,7 @@ async function answer(parts: Answering, refs: readonly BlobRef[]): Promise<void>
       }
       const next = ahead.shift()
       const bytes = await next?.bytes
-      for (const frame of blobFrames(bytes)) await stream.send(frame)
+      await sendBlob(stream, bytes)
       next?.giveBack()
     }
   } finally {
@@ -81,11 +85,21 @@ async function answer(parts: Answering, refs: readonly BlobRef[]): Promise<void>
 }
 
 async function readAhead(
-  { source, budget, signal }: Answering,
+  { source, budget, slabs, signal }: Answering,
   ref: BlobRef,
   size: number | undefined,
 ): Promise<Ahead> {
   if (size === undefined) return { bytes: Promise.resolve(undefined), giveBack: () => undefined }
   const giveBack = await budget.take(size, signal)
-  return { bytes: source.fetch(ref).catch(() => undefined), giveBack }
+  const part = slabs.take(size)
+  const room: Room = bytes => (bytes === size ? part.bytes : Buffer.allocUnsafe(bytes))
+  const bytes = source.fetch(ref, room).catch(() => undefined)
+  return {
+    bytes,
+    giveBack() {
+      giveBack()
+      // Not before the read has ended that writes into it.
+      void bytes.then(part.giveBack)
+    },
+  }
 }

@@ -1,10 +1,12 @@
 import type { BlobRef } from '../blob/ref.ts'
+import type { Room } from '../blob/store.ts'
 import type { KeyId } from '../schema/signer.ts'
 import type { SetName } from './messages.ts'
 
 /** What replication needs of the rest of the node, which hands it in. */
 export interface ReplicaSource extends SetSource {
-  fetch(ref: BlobRef): Promise<Uint8Array | undefined>
+  /** The bytes of a blob, in what `room` answers for their number where it is given. */
+  fetch(ref: BlobRef, room?: Room): Promise<Uint8Array | undefined>
   /** Sizes in the order of `refs`, undefined for what is not here. */
   stat(refs: readonly BlobRef[]): Promise<readonly (number | undefined)[]>
   /**

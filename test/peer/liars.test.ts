@@ -7,7 +7,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import type { Libp2p } from 'libp2p'
 
 import { refOf } from '../../src/blob/ref.ts'
-import { blobFrames, encodeRefs } from '../../src/peer/blob-line.ts'
+import { encodeRefs, sendBlob } from '../../src/peer/blob-line.ts'
 import { type FramedStream, openFramedStream } from '../../src/peer/framed-stream.ts'
 import type { PeerHost } from '../../src/peer/host.ts'
 import { WAITING_REQUESTS_MAX } from '../../src/peer/limits.ts'
@@ -130,7 +130,7 @@ test('a second hello, a comparison out of turn and a frame without end end the l
 test('wrong bytes for what is wanted end the line, and are not stored', async () => {
   const { host, victim, friend, liar } = await openLiar(async stream => {
     await stream.receive()
-    for (const frame of blobFrames(Buffer.from('not what was asked for'))) await stream.send(frame)
+    await sendBlob(stream, Buffer.from('not what was asked for'))
   })
   await using _liar = liar
   victim.wanted.add(refOf(Buffer.from('wanted')))

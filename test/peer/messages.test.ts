@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { isPeerkeepError } from '../../src/base/errors.ts'
 import { BLOB_SIZE_MAX } from '../../src/blob/limits.ts'
 import { refOf } from '../../src/blob/ref.ts'
-import { blobFrames, decodeRefs, encodeRefs } from '../../src/peer/blob-line.ts'
+import { decodeRefs, encodeRefs, sendBlob } from '../../src/peer/blob-line.ts'
 import { FRAME_BODY_MAX } from '../../src/peer/framed-stream.ts'
 import { FETCH_REFS_MAX, PUSH_BYTES_MAX } from '../../src/peer/limits.ts'
 import { decodeMessage, encodeMessage, type Message } from '../../src/peer/messages.ts'
@@ -71,8 +71,19 @@ test('the largest claim that is pushed and the most refs of a request fit a fram
   const longest = `sha256-${'f'.repeat(64)}` as ReturnType<typeof refOf>
   const most = Array.from({ length: FETCH_REFS_MAX }, () => longest)
   assert.ok(encodeRefs(most).length <= FRAME_BODY_MAX)
-  for (const frame of blobFrames(new Uint8Array(BLOB_SIZE_MAX)))
-    assert.ok(frame.length <= FRAME_BODY_MAX)
+})
+
+test('the largest blob leaves in frames that are all within the limit', async () => {
+  let sent = 0
+  const stream = {
+    async send(...pieces: readonly Uint8Array[]) {
+      const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+      assert.ok(length <= FRAME_BODY_MAX)
+      sent += length
+    },
+  }
+  await sendBlob(stream, new Uint8Array(BLOB_SIZE_MAX))
+  assert.equal(sent, BLOB_SIZE_MAX + 4)
 })
 
 test('a request read is the request written', () => {
