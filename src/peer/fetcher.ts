@@ -133,10 +133,10 @@ export function openFetcher(parts: FetcherParts): Fetcher {
       .catch(parts.onFailure)
   }
 
+  /** Resolves when all has come; it may not be stored yet, so that the line need not wait for the disk. */
   async function get({ of, refs }: Batch): Promise<void> {
-    const open = new Set(refs)
+    const unanswered = new Set(refs)
     const land = (ref: BlobRef, outcome: Outcome): void => {
-      if (!open.delete(ref)) return
       flights.land(ref, outcome === 'here')
       pending[of] -= 1
       if (of === 'data') wants.landed(ref, outcome)
@@ -157,6 +157,7 @@ export function openFetcher(parts: FetcherParts): Fetcher {
     }
     await line
       .request(refs, async (ref, blob) => {
+        unanswered.delete(ref)
         if (blob === undefined) return land(ref, 'absent')
         const { bytes } = blob
         allowance -= bytes.length
@@ -175,8 +176,7 @@ export function openFetcher(parts: FetcherParts): Fetcher {
           await Promise.race(storing)
       })
       .catch(parts.onFailure)
-    await Promise.all(storing)
-    for (const ref of open) land(ref, 'dropped')
+    for (const ref of unanswered) land(ref, 'dropped')
   }
 
   /** Stops asking: what was lacked is found again by the comparison that follows when there is room. */

@@ -40,8 +40,8 @@ export const READ_AHEAD_BYTES = 4 * 1024 * 1024
 /** Bytes of received blobs that wait for the disk before reading stops. */
 export const INCOMING_BYTES_MAX = 16 * 1024 * 1024
 
-/** Blobs on their way to the disk at a time, of one peer: as many as share a sync well. */
-export const STORING_MAX = 256
+/** Blobs on their way to the disk at a time, of one peer: two groups of small ones that share a sync. */
+export const STORING_MAX = 1024
 
 /** Lacked refs that wait to be asked for; beyond it a comparison waits. A hundred bytes each. */
 export const LACKED_REFS_MAX = 20_000
