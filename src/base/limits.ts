@@ -7,8 +7,8 @@ export const KEY_BYTES_MAX = 1024
 /** Bytes of UTF-8 in a value: as large as the largest blob, of which a row may hold a digest at most. */
 export const VALUE_BYTES_MAX = 16 * MiB
 
-/** Level's cache of uncompressed blocks: the hot part of an index of some million rows. */
-export const LEVEL_CACHE_BYTES = 32 * MiB
+/** Level's cache of uncompressed blocks: what is looked up by hash is nowhere hot, and scans need a few blocks. */
+export const LEVEL_CACHE_BYTES = 8 * MiB
 
 /** Level's write buffer, of which two may be in memory: fewer, larger tables on bulk loads. */
 export const LEVEL_WRITE_BUFFER_BYTES = 8 * MiB

@@ -55,8 +55,8 @@ export const REMEMBERED_RECORDS_MAX = 50_000
 /** Bytes read at once where reads follow each other: some dozen chunks of files. */
 export const READ_AHEAD_BYTES = 1024 * 1024
 
-/** Such stretches kept: for as many readers beside each other, in 16 MiB. */
-export const READ_AHEAD_WINDOWS = 16
+/** Such stretches kept: for as many readers beside each other, in 8 MiB. */
+export const READ_AHEAD_WINDOWS = 8
 
 /** Bytes between two payloads that follow each other: a header, or a small blob that is passed over. */
 export const READ_AHEAD_GAP_MAX = 4096
