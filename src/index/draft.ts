@@ -5,8 +5,8 @@ import type { KeyValue, KeyValueOperation } from '../base/key-value.ts'
  * the next blob of the same group. Rows must be loaded before they are asked for.
  */
 export interface Draft {
-  /** Reads rows, many at once. */
-  load(keys: Iterable<string>): Promise<void>
+  /** Reads rows, many at once; those under a prefix that has none need not be read. */
+  load(keys: Iterable<string>, emptyPrefixes?: readonly string[]): Promise<void>
   get(key: string): string | undefined
   put(key: string, value: string): void
   delete(key: string): void
@@ -19,8 +19,13 @@ export function openDraft(rows: KeyValue): Draft {
   const after = new Map<string, string | undefined>()
 
   return {
-    async load(keys) {
-      const wanted = [...new Set(keys)].filter(key => !before.has(key))
+    async load(keys, emptyPrefixes = []) {
+      const wanted: string[] = []
+      for (const key of new Set(keys)) {
+        if (before.has(key)) continue
+        if (emptyPrefixes.some(prefix => key.startsWith(prefix))) before.set(key, undefined)
+        else wanted.push(key)
+      }
       const values = wanted.length === 0 ? [] : await rows.getMany(wanted)
       for (const [i, key] of wanted.entries()) before.set(key, values[i])
     },

@@ -72,7 +72,7 @@ function parseBlob({ ref, bytes }: RawBlob): Parsed {
   const schema = parseSchema(bytes)
   if (!schema) return { ref, bytes, kind: 'inert', type: 'unknown' }
   if (!isSigned(schema)) return { ref, bytes, kind: 'schema', schema }
-  const parts = splitSigned(bytes)
+  const parts = splitSigned(bytes, schema)
   if (!parts) return { ref, bytes, kind: 'inert', type: typeName(schema) }
   return { ref, bytes, kind: 'unverified', schema, parts }
 }

@@ -35,8 +35,13 @@ export async function draftOfGroup(
 ): Promise<{ draft: Draft; isTrustTouched: boolean }> {
   const draft = openDraft(parts.rows)
   const { isOwn, isRevoked, isNamed, dueUntil, isDevicePermanode } = parts
-  const fresh = await chooseFresh(parts, draft, blobs)
-  await draft.load(fresh.flatMap(blob => rowsToLoad(blob, isRevoked)))
+  await draft.load(['counts'])
+  const empty = await emptyPrefixes(parts, draft)
+  const fresh = await chooseFresh(parts, { draft, empty }, blobs)
+  await draft.load(
+    fresh.flatMap(blob => rowsToLoad(blob, isRevoked)),
+    empty,
+  )
   const counts = readCounts(draft)
   const updates = openStateUpdates(draft, isDevicePermanode)
   const taking: Taking = {
@@ -61,14 +66,25 @@ export async function draftOfGroup(
   return { draft, isTrustTouched: taking.isTrustTouched }
 }
 
+/** Of the rows that most blobs have none of, those that no blob has: a look-up for each blob is most of its cost. */
+async function emptyPrefixes({ rows }: GroupParts, draft: Draft): Promise<string[]> {
+  const empty = readCounts(draft).missing === 0 ? ['missing|'] : []
+  for (const prefix of ['meta|l|', 'aimed|'])
+    if ((await firstRow(rows, prefix)) === undefined) empty.push(prefix)
+  return empty
+}
+
 /** The blobs to be taken; the rest is known. */
 async function chooseFresh(
   parts: GroupParts,
-  draft: Draft,
+  { draft, empty }: { readonly draft: Draft; readonly empty: readonly string[] },
   blobs: readonly ReadBlob[],
 ): Promise<readonly ReadBlob[]> {
   const hasDisputed = await mayBeDisputed(parts)
-  await draft.load(['counts', ...blobs.flatMap(blob => rowsOfBlob(blob, hasDisputed))])
+  await draft.load(
+    blobs.flatMap(blob => rowsOfBlob(blob, hasDisputed)),
+    empty,
+  )
   await draft.load(blobs.flatMap(blob => rowOfListed(parts, draft, blob)))
   const counts = readCounts(draft)
   const fresh = new Map<BlobRef, ReadBlob>()

@@ -7,6 +7,7 @@ import type { Random } from '../base/random.ts'
 import type { PackStore } from '../blob/pack-store.ts'
 import type { Door } from '../blob/receive.ts'
 import type { Index } from '../index/queries.ts'
+import type { Verify } from '../schema/signed-blob.ts'
 import type { Signer } from '../schema/signer.ts'
 import type { Arrivals } from './arrivals.ts'
 import type { ClaimWriter } from './claim-writer.ts'
@@ -30,6 +31,8 @@ export interface Node extends AsyncDisposable {
   /** Another one after `reindex`. */
   readonly index: Index
   readonly claims: ClaimWriter
+  /** How signatures are verified here. */
+  readonly verify: Verify
   readonly arrivals: Arrivals
   /** Durable rows of this device that are in no blob. */
   readonly state: KeyValue

@@ -13,7 +13,9 @@ import { classifyBlob } from '../schema/classify.ts'
 import { ed25519Signer } from '../schema/ed25519-signer.ts'
 import type { MemberChange } from '../peer/source.ts'
 import { readKeyBlob } from '../schema/key-blob.ts'
+import { type Verify, verifySigned } from '../schema/signed-blob.ts'
 import type { KeyId } from '../schema/signer.ts'
+import { verifyOnce } from '../schema/verify-once.ts'
 import { openClaimWriter } from './claim-writer.ts'
 import { loadConfig } from './config.ts'
 import { lockHome } from './home-lock.ts'
@@ -93,7 +95,8 @@ async function openParts(
     await openLevelKeyValue(paths.searchIndex, { cacheBytes: SEARCH_CACHE_BYTES }),
   )
   const owner = ownerOf(keys, paths)
-  const reopenIndex = (): Promise<Index> => openStoreIndex({ rows, store, owner, system })
+  const verify = verifyOnce(verifySigned)
+  const reopenIndex = (): Promise<Index> => openStoreIndex({ rows, store, owner, system, verify })
   let index: Index = await reopenIndex()
   closers.push(() => index.close())
   const arrivals = openArrivals(() => index)
@@ -123,6 +126,7 @@ async function openParts(
     store,
     door,
     claims,
+    verify,
     state,
     system,
     arrivals,
@@ -162,8 +166,9 @@ function openStoreIndex(parts: {
   readonly store: PackStore
   readonly owner: KeyId
   readonly system: System
+  readonly verify: Verify
 }): Promise<Index> {
-  const { rows, store, owner, system } = parts
+  const { rows, store, owner, system, verify } = parts
   return openIndex({
     rows,
     log: store,
@@ -172,6 +177,7 @@ function openStoreIndex(parts: {
     owner,
     clock: system.clock,
     messages: system.log,
+    verify,
   })
 }
 

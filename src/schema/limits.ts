@@ -13,3 +13,6 @@ export const KEY_CACHE_MAX = 256
 /** Keys whose folded form is remembered, and how long one of them may be: what a stranger sends stays small. */
 export const FOLDED_KEYS_MAX = 500
 export const FOLDED_KEY_LENGTH_MAX = 100
+
+/** Signatures found right that are remembered: what comes between two passes of the index, some hundred bytes each. */
+export const REMEMBERED_SIGNATURES_MAX = 10_000

@@ -49,15 +49,19 @@ export function signSchema(blob: SignedSchema, signer: Signer): Uint8Array {
   return signed
 }
 
-/** Takes a signed blob apart; undefined when it does not have the form of one. */
-export function splitSigned(bytes: Uint8Array): SignedParts | undefined {
+/**
+ * Takes a signed blob apart; undefined when it does not have the form of one. `schema` is what `parseSchema` made of
+ * these bytes: then they need not be parsed again. (The signature is the last key, and each key stands once, so what is
+ * before it is an object as well as the whole is.)
+ */
+export function splitSigned(bytes: Uint8Array, schema?: SignedSchema): SignedParts | undefined {
   if (bytes.length > SCHEMA_SIZE_MAX) return undefined
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   const end = buffer.lastIndexOf(SEPARATOR)
   if (end === -1) return undefined
   const signature = TAIL_PATTERN.exec(buffer.toString('latin1', end + SEPARATOR.length))?.[1]
   const payload = bytes.subarray(0, end)
-  const signer = signature === undefined ? undefined : signerOf(payload)
+  const signer = signature === undefined ? undefined : (schema?.signer ?? signerOf(payload))
   return signature === undefined || !signer ? undefined : { payload, signer, signature }
 }
 
