@@ -1,5 +1,6 @@
 import { PeerkeepError } from '../base/errors.ts'
 import type { JsonObject, JsonValue } from '../base/json.ts'
+import type { Node } from './node.ts'
 
 /** Reads one argument of an operation, once, at its door; what is of another type is `BAD_USAGE`. */
 
@@ -38,4 +39,10 @@ function optional(
   if (value === undefined || value === null) return undefined
   if (!accepts(value)) throw new PeerkeepError('BAD_USAGE', `${name} must be ${what}`)
   return value
+}
+
+/** The node as an operation signs with it: `force` signs whatever the clock. */
+export function signingNode(node: Node, args: JsonObject): Node {
+  if (!flagArgument(args, 'force')) return node
+  return Object.create(node, { claims: { value: node.claims.despiteClock } }) as Node
 }

@@ -62,7 +62,7 @@ export async function connectNode(
     want: () => replica.want(),
     onChange: listener => replica.onChange(listener),
     rivals: () => replica.rivals(),
-    clockLead: () => Math.max(0, Math.min(...nonEmpty(replica.clockLeads()))),
+    clockLead: () => nearestLead(replica.sessions().map(session => session.state().clockLeadMs)),
     replaceSecret: secret => secrets.keep(secret),
     async invite(invitation) {
       const certifier = certifierOf(node, invitation.words)
@@ -81,8 +81,9 @@ export async function connectNode(
 }
 
 /** With nobody connected, nobody's clock says otherwise. */
-function nonEmpty(leads: readonly number[]): readonly number[] {
-  return leads.length === 0 ? [0] : leads
+function nearestLead(leads: readonly number[]): number {
+  const [nearest = 0] = leads.toSorted((a, b) => Math.abs(a) - Math.abs(b))
+  return nearest
 }
 
 function peerStates(node: Node, { replica }: PeerHost): PeerState[] {

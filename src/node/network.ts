@@ -14,7 +14,7 @@ export interface Network extends AsyncDisposable {
   onChange(listener: () => void): () => void
   /** Run ids of other nodes that run with the key of this device. */
   rivals(): readonly string[]
-  /** Milliseconds by which the clock here is ahead of every connected device's; 0 when it is not. */
+  /** Milliseconds by which the clock here is ahead of the connected device's that is nearest to it; 0 with nobody. */
   clockLead(): number
   /** Replaces the secret that the devices share; the others ask for it once they know of its check. */
   replaceSecret(secret: Uint8Array): Promise<void>

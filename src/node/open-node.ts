@@ -114,6 +114,7 @@ async function openParts(
     index: () => index,
     clock,
     random,
+    clockLead: () => network?.clockLead() ?? 0,
     onSigned: bytes => network?.push(bytes),
   })
   let statCache: Promise<KeyValue> | undefined

@@ -25,8 +25,8 @@ export type Message =
   | { readonly kind: 'changed'; readonly set: SetName | 'data'; readonly isNew: boolean }
   /** A claim that was just signed. */
   | { readonly kind: 'push'; readonly bytes: Uint8Array }
-  /** Says that the line is alive. */
-  | { readonly kind: 'ping' }
+  /** Says that the line is alive, and the time of this side in milliseconds since 1970. */
+  | { readonly kind: 'ping'; readonly time: number }
   /** Says that another node with the same key is connected, too. */
   | { readonly kind: 'rival'; readonly runId: string }
   /** Asks for the group secret of this check, which the owner's claims name. */
@@ -64,6 +64,7 @@ const kinds = [
 const changedSets = ['claims', 'schema', 'data'] as const
 const SECRET_BYTES = 32
 const COMPARE_HEAD_BYTES = 6
+const PING_BYTES = 9
 
 export function encodeMessage(message: Message): Uint8Array {
   const kind = kinds.indexOf(message.kind)
@@ -81,8 +82,12 @@ export function encodeMessage(message: Message): Uint8Array {
       return Buffer.concat([Uint8Array.of(kind), message.bytes])
     case 'secret':
       return Buffer.concat([Uint8Array.of(kind), message.secret])
-    case 'ping':
-      return Uint8Array.of(kind)
+    case 'ping': {
+      const frame = Buffer.alloc(PING_BYTES)
+      frame[0] = kind
+      frame.writeDoubleBE(message.time, 1)
+      return frame
+    }
     case 'hello':
     case 'rival':
     case 'askSecret':
@@ -106,8 +111,7 @@ export function decodeMessage(frame: Uint8Array): Message {
       if (frame.length !== 1 + SECRET_BYTES) throw badFrame('that is no secret')
       return { kind, secret: Uint8Array.from(frame.subarray(1)) }
     case 'ping':
-      if (frame.length !== 1) throw badFrame('that is no ping')
-      return { kind }
+      return decodePing(frame)
     case 'hello':
     case 'rival':
     case 'askSecret':
@@ -122,6 +126,13 @@ function decodeCompare(frame: Uint8Array): Message {
   const turn = new DataView(frame.buffer, frame.byteOffset).getUint32(2)
   const message = decodeReconcileMessage(frame.subarray(COMPARE_HEAD_BYTES))
   return { kind: 'compare', set, turn, message }
+}
+
+function decodePing(frame: Uint8Array): Message {
+  if (frame.length !== PING_BYTES) throw badFrame('that is no ping')
+  const time = new DataView(frame.buffer, frame.byteOffset).getFloat64(1)
+  if (!Number.isFinite(time)) throw badFrame('that tells no time')
+  return { kind: 'ping', time }
 }
 
 function decodeChanged(frame: Uint8Array): Message {

@@ -27,8 +27,6 @@ export interface Replica extends AsyncDisposable {
   want(): void
   /** Run ids of other nodes with this device's key, which others have told of. */
   rivals(): readonly string[]
-  /** Milliseconds by which this clock is ahead of each connected device's. */
-  clockLeads(): readonly number[]
   onChange(listener: () => void): () => void
   close(): Promise<void>
 }
@@ -65,7 +63,6 @@ export function openReplica(options: ReplicaOptions): Replica {
   const sessions = new Set<Session>()
   const listeners = openListeners()
   const lastStates = new Map<KeyId, SessionState>()
-  const leads = new Map<KeyId, number>()
   const flights = openFlights()
   const runId = Buffer.from(options.random.bytes(8)).toString('hex')
   const rivals: Rivals = openRivals({ runId, sessions, log, onChange: listeners.tell })
@@ -149,7 +146,6 @@ export function openReplica(options: ReplicaOptions): Replica {
       },
     )
     sessions.add(session)
-    leads.set(keyId, clock.now() - theirs.time)
     log.info('peer connected', { peer: keyId, name: theirs.name, path: line.path })
     rivals.joined(session)
     void membership.remember(keyId, theirs.addresses).catch(() => undefined)
@@ -220,7 +216,6 @@ export function openReplica(options: ReplicaOptions): Replica {
     push: bytes => sessions.forEach(session => session.push(bytes)),
     want: () => sessions.forEach(session => session.want()),
     rivals: () => rivals.known(),
-    clockLeads: () => [...sessions].map(session => leads.get(session.keyId) ?? 0),
     onChange: listeners.add,
     close: closeOnce,
     [Symbol.asyncDispose]: closeOnce,

@@ -24,6 +24,7 @@ import {
   type SetName,
   setNames,
 } from './messages.ts'
+import { openPeerClock } from './peer-clock.ts'
 import type { ReplicaSource } from './source.ts'
 import {
   beginSync,
@@ -60,6 +61,8 @@ export interface SessionState {
   readonly bytesReceived: number
   readonly bytesPerSecond: number
   readonly paused: string | undefined
+  /** Milliseconds by which the clock here is ahead of the other device's. */
+  readonly clockLeadMs: number
 }
 
 /** What a session runs on: a stream for words, and one for blobs that this side asks for. */
@@ -103,6 +106,7 @@ export function runSession(line: SessionLine, peer: SessionPeer, parts: SessionP
   const comparing: Extract<SyncEvent, { kind: 'compare' }>[] = []
   const stale = new Set<SetName>()
   const rate = openRate(clock)
+  const theirClock = openPeerClock(clock, peer.theirs.time)
   let isOver = false
   let isComparing = false
   let state = beginSync(peer.role)
@@ -228,7 +232,7 @@ export function runSession(line: SessionLine, peer: SessionPeer, parts: SessionP
       case 'push':
         return takePush(message.bytes)
       case 'ping':
-        return
+        return theirClock.heard(message.time)
       case 'rival':
       case 'askSecret':
       case 'secret':
@@ -268,7 +272,7 @@ export function runSession(line: SessionLine, peer: SessionPeer, parts: SessionP
     const now = clock.monotonic()
     if (now - heardAt > SILENCE_MAX_MS)
       return close(new PeerkeepError('PEER_UNREACHABLE', 'the other device is silent'))
-    if (now - spokeAt >= PING_MS / 2) send({ kind: 'ping' })
+    if (now - spokeAt >= PING_MS / 2) send({ kind: 'ping', time: clock.now() })
     if (isOver) return
     stopWatch = clock.after(PING_MS / 2, watchLine)
   }
@@ -306,6 +310,7 @@ export function runSession(line: SessionLine, peer: SessionPeer, parts: SessionP
       bytesReceived,
       bytesPerSecond: rate.perSecond(),
       paused: fetcher.paused,
+      clockLeadMs: theirClock.lead(),
     }),
     push(bytes) {
       if (fitsPush(bytes)) send({ kind: 'push', bytes })

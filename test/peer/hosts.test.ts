@@ -5,6 +5,7 @@ import { test } from 'node:test'
 
 import { multiaddr } from '@multiformats/multiaddr'
 
+import { systemClock } from '../../src/base/clock.ts'
 import { refOf } from '../../src/blob/ref.ts'
 import {
   BLOB_PROTOCOL,
@@ -62,4 +63,22 @@ test('a stranger is refused on every protocol, and learns nothing', async () => 
   } finally {
     await stranger.stop()
   }
+})
+
+test('two devices know how far their clocks are apart', async () => {
+  const [left, right] = [makeTestDevice(), makeTestDevice()]
+  const hour = 3_600_000
+  const ahead = { ...systemClock, now: () => systemClock.now() + hour }
+  await using leftHost = await openTestHost(left, [right])
+  await using rightHost = await openTestHost(right, [left], {
+    addresses: leftHost.addresses(),
+    clock: ahead,
+  })
+  const { ref } = await left.door.receive(Buffer.from('to know that they are connected'))
+  await right.until(ref)
+  const leads = [leftHost, rightHost].map(host => host.replica.sessions()[0]?.state().clockLeadMs)
+  assert.deepEqual(
+    leads.map(lead => Math.round((lead ?? 0) / hour)),
+    [-1, 1],
+  )
 })

@@ -101,7 +101,7 @@ test('20,000 frames, with garbage behind every thousand, end their lines and not
 
 /** What may be said at any time. */
 function quietFrame(kind: number): Uint8Array {
-  if (kind === 0) return encodeMessage({ kind: 'ping' })
+  if (kind === 0) return encodeMessage({ kind: 'ping', time: 0 })
   if (kind === 1) return encodeMessage({ kind: 'changed', set: 'data', isNew: true })
   return encodeMessage({ kind: 'rival', runId: 'fedcba9876543210' })
 }

@@ -46,7 +46,7 @@ const messages: fc.Arbitrary<Message> = fc.oneof(
     isNew: fc.boolean(),
   }),
   fc.record({ kind: fc.constant('push' as const), bytes: fc.uint8Array({ maxLength: 100 }) }),
-  fc.constant({ kind: 'ping' as const }),
+  fc.record({ kind: fc.constant('ping' as const), time: fc.integer() }),
   fc.record({ kind: fc.constant('rival' as const), runId: hex }),
   fc.record({ kind: fc.constant('askSecret' as const), check: hex }),
   fc.record({

@@ -143,6 +143,8 @@ export async function openSimNode(options: SimNodeOptions): Promise<SimNode> {
     index: () => index,
     clock,
     random,
+    // The worlds are about what is signed by whatever clock.
+    clockLead: () => 0,
     onSigned: bytes => replica.push(bytes),
   })
   async function close(): Promise<void> {

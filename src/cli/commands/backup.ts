@@ -37,12 +37,16 @@ were is not even read. The backup is made at the first time, named like the fold
     .option('--exclude-caches', 'leave out folders that a CACHEDIR.TAG marks as caches')
     .option('--one-file-system', 'do not go into other file systems')
     .option('--dry-run', 'only say what would be stored')
-    .option('--force', 'also when most of the files of the last snapshot are gone')
+    .option(
+      '--force',
+      'also when most of the files of the last snapshot are gone, or the clock of this device is off',
+    )
     .addHelpText(
       'after',
       `
 Exit codes: 0 all stored; 3 stored, but some files could not be read (they are listed);
-4 refused, because the folder is missing, empty or has lost most of its files.
+4 refused, because the folder is missing, empty or has lost most of its files, or because the clock of this
+device is off.
 
 Example: peerkeep backup ~/Photos --exclude '*.tmp'`,
     )

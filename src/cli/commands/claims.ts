@@ -5,6 +5,8 @@ const printClaim = (value: Parameters<typeof fields>[0]): string[] => [
   textOf(fields(value)['claim']),
 ]
 
+const forceOption = ['--force', 'also when the clock of this device is off'] as const
+
 /** The commands that sign claims: `permanode`, `attr`, `delete`, `undelete`. */
 export function defineClaims(host: CommandHost): void {
   definePermanode(host)
@@ -21,15 +23,18 @@ function definePermanode({ program, cli }: CommandHost): void {
     )
     .option('--title <title>', 'its title')
     .option('--tag <tag...>', 'its tags')
-    .action(async (options: { title?: string; tag?: readonly string[] }) => {
+    .option(...forceOption)
+    .action(async (options: { title?: string; tag?: readonly string[]; force?: true }) => {
       const io = cli()
-      const args = { title: options.title ?? null, tags: options.tag ?? [] }
+      const force = options.force === true
+      const args = { title: options.title ?? null, tags: options.tag ?? [], force }
       const result = await io.run('permanode', args)
       await io.print(result, value => [textOf(fields(value)['permanode'])])
     })
 }
 
 interface AttrOptions {
+  readonly force?: true
   readonly add?: true
   readonly del?: true
 }
@@ -47,11 +52,13 @@ with --del no longer VALUE, or nothing at all when VALUE is left out. Prints the
     .argument('[value]', 'the value')
     .option('--add', 'add a value and keep the others')
     .option('--del', 'delete this value, or all of them')
+    .option(...forceOption)
     .action(
       async (permanode: string, name: string, value: string | undefined, options: AttrOptions) => {
         const io = cli()
         const mode = options.add === true ? 'add' : options.del === true ? 'del' : 'set'
-        const result = await io.run('attr', { permanode, name, value: value ?? null, mode })
+        const force = options.force === true
+        const result = await io.run('attr', { permanode, name, value: value ?? null, mode, force })
         await io.print(result, printClaim)
       },
     )
@@ -66,9 +73,10 @@ function defineDelete({ program, cli }: CommandHost): void {
 the disk; undelete takes it back.`,
     )
     .argument('<ref>', 'a permanode or a claim')
-    .action(async (ref: string) => {
+    .option(...forceOption)
+    .action(async (ref: string, options: { force?: true }) => {
       const io = cli()
-      await io.print(await io.run('delete', { ref }), printClaim)
+      await io.print(await io.run('delete', { ref, force: options.force === true }), printClaim)
     })
   program
     .command('undelete')
@@ -77,9 +85,10 @@ the disk; undelete takes it back.`,
       'Deletes every claim that deletes REF, and prints the refs of the claims that do so.',
     )
     .argument('<ref>', 'a permanode or a claim')
-    .action(async (ref: string) => {
+    .option(...forceOption)
+    .action(async (ref: string, options: { force?: true }) => {
       const io = cli()
-      const result = await io.run('undelete', { ref })
+      const result = await io.run('undelete', { ref, force: options.force === true })
       await io.print(result, value => listOf(fields(value)['claims']).map(textOf))
     })
 }

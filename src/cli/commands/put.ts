@@ -9,6 +9,7 @@ interface PutOptions {
   readonly permanode?: true
   readonly title?: string
   readonly tag: readonly string[]
+  readonly force?: true
 }
 
 export function definePut({ program, cli }: CommandHost): void {
@@ -37,6 +38,7 @@ directory blob, a line each. With a permanode its ref is printed below.`,
       collect,
       [],
     )
+    .option('--force', 'sign also when the clock of this device is off')
     .action(async (paths: readonly string[], options: PutOptions) => {
       await cli().run(
         'put',
@@ -48,6 +50,7 @@ directory blob, a line each. With a permanode its ref is printed below.`,
             options.permanode === true || options.title !== undefined || options.tag.length > 0,
           title: options.title ?? null,
           tags: options.tag,
+          force: options.force === true,
         },
         item => {
           const of = fields(item)

@@ -16,7 +16,7 @@ import {
   CONTENT_ATTRIBUTE,
   TITLE_ATTRIBUTE,
 } from '../../schema/well-known.ts'
-import { flagArgument, optionalText, textArgument, textsArgument } from '../arguments.ts'
+import { flagArgument, optionalText, signingNode, textArgument, textsArgument } from '../arguments.ts'
 import { deviceName } from '../device-name.ts'
 import { openFactsCollector } from '../facts-collector.ts'
 import type { Node } from '../node.ts'
@@ -32,12 +32,15 @@ import { snapshotsOf } from '../target.ts'
  */
 export const backupOperation: Operation<Node> = {
   name: 'backup',
-  async run(node, args, context) {
+  async run(openedNode, args, context) {
+    const node = signingNode(openedNode, args)
     const path = textArgument(args, 'path')
     const name = backupName(optionalText(args, 'name') ?? basename(path))
     const isDryRun = flagArgument(args, 'dryRun')
     const begin = node.system.clock.monotonic()
     const previous = await lastCounts(node, name)
+    // The claim comes last: whoever may not sign is told before hours of reading.
+    if (!isDryRun) node.claims.requireClock()
     const isForced = flagArgument(args, 'force')
     if (!isForced) await requirePlausible(path, previous)
     const facts = openFactsCollector(isDryRun ? undefined : node.claims)

@@ -2,14 +2,15 @@ import { PeerkeepError } from '../../base/errors.ts'
 import { type BlobRef, parseBlobRef } from '../../blob/ref.ts'
 import type { AttributeClaim } from '../../schema/schema-blob.ts'
 import { TITLE_ATTRIBUTE } from '../../schema/well-known.ts'
-import { optionalText, textArgument, textsArgument } from '../arguments.ts'
+import { optionalText, signingNode, textArgument, textsArgument } from '../arguments.ts'
 import type { Node } from '../node.ts'
 import type { Operation } from '../operation.ts'
 
-/** Makes a random permanode: `{ title?, tags }`. */
+/** Makes a random permanode: `{ title?, tags, force? }`. */
 export const permanodeOperation: Operation<Node> = {
   name: 'permanode',
-  async run({ claims }, args) {
+  async run(node, args) {
+    const { claims } = signingNode(node, args)
     const title = optionalText(args, 'title')
     const tags = textsArgument(args, 'tags')
     const permanode = await claims.randomPermanode()
@@ -39,10 +40,11 @@ const claimTypes: Readonly<Record<string, AttributeClaim['claimType']>> = {
   del: 'del-attribute',
 }
 
-/** Changes an attribute: `{ permanode, name, value?, mode: set|add|del }`. */
+/** Changes an attribute: `{ permanode, name, value?, mode: set|add|del, force? }`. */
 export const attrOperation: Operation<Node> = {
   name: 'attr',
-  async run({ claims, index }, args) {
+  async run(node, args) {
+    const { claims, index } = signingNode(node, args)
     const permanode = parseBlobRef(textArgument(args, 'permanode'))
     const attribute = textArgument(args, 'name')
     const value = optionalText(args, 'value')
@@ -65,7 +67,7 @@ export const attrOperation: Operation<Node> = {
   },
 }
 
-/** Deletes a permanode or a claim: `{ ref }`. */
+/** Deletes a permanode or a claim: `{ ref, force? }`. */
 export const deleteOperation: Operation<Node> = {
   name: 'delete',
   async run(node, args) {
@@ -78,14 +80,16 @@ export const deleteOperation: Operation<Node> = {
         `${target} is ${what}; only permanodes and claims can be deleted`,
       )
     }
-    return { claim: await node.claims.sign({ claimType: 'delete', target }) }
+    const { claims } = signingNode(node, args)
+    return { claim: await claims.sign({ claimType: 'delete', target }) }
   },
 }
 
-/** Deletes every delete that acts on a permanode or claim: `{ ref }`. */
+/** Deletes every delete that acts on a permanode or claim: `{ ref, force? }`. */
 export const undeleteOperation: Operation<Node> = {
   name: 'undelete',
-  async run({ index, claims }, args) {
+  async run(node, args) {
+    const { index, claims } = signingNode(node, args)
     const target = parseBlobRef(textArgument(args, 'ref'))
     const deletes: BlobRef[] = []
     for await (const claim of index.claims(target)) {

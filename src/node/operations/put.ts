@@ -4,7 +4,7 @@ import { snapshotTree } from '../../files/snapshot.ts'
 import type { FileFacts, Nanoseconds } from '../../schema/schema-blob.ts'
 import { CONTENT_ATTRIBUTE } from '../../schema/well-known.ts'
 import { parseSchema } from '../../schema/parse-schema.ts'
-import { flagArgument, optionalText, textsArgument } from '../arguments.ts'
+import { flagArgument, optionalText, signingNode, textsArgument } from '../arguments.ts'
 import { openFactsCollector } from '../facts-collector.ts'
 import type { Node } from '../node.ts'
 import type { Operation, OperationContext } from '../operation.ts'
@@ -12,20 +12,26 @@ import { progressReporter } from '../progress-reporter.ts'
 import { reportProblems } from './backup.ts'
 import { describePermanode } from './claims.ts'
 
-/** Stores files and folders as pk-put does: `{ paths, contentsOnly, filenodes, permanode, title?, tags }`. */
+/**
+ * Stores files and folders as pk-put does: `{ paths, contentsOnly, filenodes, permanode, title?, tags, force? }`. What
+ * needs no claim is stored whatever the clock.
+ */
 export const putOperation: Operation<Node> = {
   name: 'put',
-  async run(node, args, context) {
+  async run(openedNode, args, context) {
+    const node = signingNode(openedNode, args)
     const isFilenodes = flagArgument(args, 'filenodes')
     const mode = flagArgument(args, 'contentsOnly') ? 'contents-only' : 'put'
     const title = optionalText(args, 'title')
     const tags = textsArgument(args, 'tags')
+    const isPermanode = flagArgument(args, 'permanode')
+    if (isFilenodes || isPermanode) node.claims.requireClock()
     let count = 0
     for (const path of textsArgument(args, 'paths')) {
       const filenodes = isFilenodes ? openFilenodes(node, tags) : undefined
       const ref = await putOne(node, { path, mode, onFile: filenodes?.add }, context)
       await filenodes?.finish()
-      const permanode = flagArgument(args, 'permanode')
+      const permanode = isPermanode
         ? await putPermanode(node, ref, { title, tags })
         : undefined
       await context.emit({ type: 'item', value: { path, ref, permanode: permanode ?? null } })
@@ -46,7 +52,7 @@ async function putOne(
   { path, mode, onFile }: PutOne,
   context: OperationContext,
 ): Promise<BlobRef> {
-  const facts = openFactsCollector(node.claims)
+  const facts = openFactsCollector(node.claims.isRefused() ? undefined : node.claims)
   const result = await snapshotTree({
     source: path,
     door: node.door,
