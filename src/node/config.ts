@@ -2,6 +2,7 @@ import { parse, stringify, TomlError } from 'smol-toml'
 
 import { PeerkeepError } from '../base/errors.ts'
 import { type FileLayer, replaceFile } from '../base/files.ts'
+import { CLAIMS_A_DAY_MAX } from './claim-quota.ts'
 import { parseReserve } from './reserve.ts'
 
 /** What a home is configured to be: `config.toml`, every key optional there. */
@@ -22,6 +23,8 @@ export interface Config {
   readonly reserve: string | undefined
   /** Days in which everything stored is read once, in the background; 0 for never. */
   readonly scrub: number
+  /** New claims that each other device may bring in a day. */
+  readonly claims: number
 }
 
 export const defaultConfig: Config = {
@@ -33,6 +36,7 @@ export const defaultConfig: Config = {
   local: true,
   reserve: undefined,
   scrub: 30,
+  claims: CLAIMS_A_DAY_MAX,
 }
 
 /** The keys of `config.toml`, and how the text that `config set` takes becomes a value of each. */
@@ -45,6 +49,7 @@ const readers: { readonly [Key in keyof Config]: (value: unknown, key: string) =
   local: readSwitch,
   reserve: readReserve,
   scrub: readDays,
+  claims: readCount,
 }
 
 /** The file as a config. Rejects with `BAD_CONFIG` naming the file, the line or key, and what it takes. */
@@ -117,6 +122,12 @@ function readDays(value: unknown, key: string): number {
   const days = typeof value === 'string' && value !== '' ? Number(value) : value
   if (Number.isSafeInteger(days) && Number(days) >= 0 && Number(days) <= 3650) return Number(days)
   throw new PeerkeepError('BAD_CONFIG', `${key} must be a number of days, 0 for never`)
+}
+
+function readCount(value: unknown, key: string): number {
+  const count = typeof value === 'string' && value !== '' ? Number(value) : value
+  if (Number.isSafeInteger(count) && Number(count) > 0) return Number(count)
+  throw new PeerkeepError('BAD_CONFIG', `${key} must be a whole number above 0`)
 }
 
 function readHostPort(value: unknown, key: string): string {

@@ -7,6 +7,7 @@ import { makeCertificate } from '../schema/certificates.ts'
 import { ed25519KeyBlob } from '../schema/key-blob.ts'
 import type { Signer } from '../schema/signer.ts'
 import { devicePermanodeKey } from '../schema/well-known.ts'
+import { type ClaimQuota, openClaimQuota } from './claim-quota.ts'
 import { certifierOf } from './certifier.ts'
 import type { Config } from './config.ts'
 import { deviceName } from './device-name.ts'
@@ -24,7 +25,7 @@ import { openTrieStore } from './trie-store.ts'
 export async function connectNode(
   node: Node,
   keys: HomeKeys,
-  config: Pick<Config, 'listen' | 'bootstrap' | 'local' | 'reserve'>,
+  config: Pick<Config, 'listen' | 'bootstrap' | 'local' | 'reserve' | 'claims'>,
 ): Promise<Network> {
   const { clock, random, log, files } = node.system
   const index = (): Node['index'] => node.index
@@ -34,6 +35,13 @@ export async function connectNode(
     index,
     save: secret => saveGroupSecret(files, node.paths, secret),
   })
+  const quota = await openClaimQuota({
+    state: node.state,
+    devices: node.index.trust.devices().map(({ keyId }) => keyId),
+    clock,
+    log,
+    max: config.claims,
+  })
   const host = await openPeerHost({
     seed: keys.deviceSeed,
     listen: config.listen,
@@ -42,6 +50,7 @@ export async function connectNode(
     source: replicaSource({
       ...node,
       index,
+      quota,
       room: () => roomAbove(files, node.paths.directory, reserve),
     }),
     membership: membershipOf(node),
@@ -53,11 +62,19 @@ export async function connectNode(
     log,
   })
   const { replica } = host
+  const stopCounting = replica.onChange(() => {
+    if (replica.sessions().some(session => session.state().lastInSync !== undefined)) quota.begin()
+  })
+  async function close(): Promise<void> {
+    stopCounting()
+    await host.close()
+    await quota.close()
+  }
   return {
     get addresses() {
       return host.addresses()
     },
-    peers: () => peerStates(node, host),
+    peers: () => peerStates(node, { host, quota }),
     push: bytes => replica.push(bytes),
     want: () => replica.want(),
     onChange: listener => replica.onChange(listener),
@@ -75,8 +92,8 @@ export async function connectNode(
       })
       return { keyId, name }
     },
-    close: () => host.close(),
-    [Symbol.asyncDispose]: () => host.close(),
+    close,
+    [Symbol.asyncDispose]: close,
   }
 }
 
@@ -86,7 +103,14 @@ function nearestLead(leads: readonly number[]): number {
   return nearest
 }
 
-function peerStates(node: Node, { replica }: PeerHost): PeerState[] {
+/** What is said of a device that may bring no more claims today. */
+const SPENT =
+  "it has brought more new claims today than one device may; 'peerkeep config set claims N' and a new start allow N"
+
+function peerStates(
+  node: Node,
+  { host: { replica }, quota }: { readonly host: PeerHost; readonly quota: ClaimQuota },
+): PeerState[] {
   const sessions = new Map(replica.sessions().map(session => [session.keyId, session]))
   return othersOf(node).map(({ keyId }) => {
     const session = sessions.get(keyId)
@@ -100,7 +124,7 @@ function peerStates(node: Node, { replica }: PeerHost): PeerState[] {
       behind: state?.behind ?? 0,
       bytesReceived: last?.bytesReceived ?? 0,
       bytesPerSecond: state?.bytesPerSecond ?? 0,
-      paused: state?.paused,
+      paused: state?.paused ?? (quota.isSpent(keyId) ? SPENT : undefined),
     }
   })
 }

@@ -3,13 +3,14 @@ import type { Door } from '../blob/receive.ts'
 import { type BlobRef, isBlobRef, refOf } from '../blob/ref.ts'
 import type { BlobStore } from '../blob/store.ts'
 import type { Index } from '../index/queries.ts'
-import type { MemberChange, ReplicaSource } from '../peer/source.ts'
+import type { Arrival, MemberChange, ReplicaSource } from '../peer/source.ts'
 import { readKeyBlob } from '../schema/key-blob.ts'
 import { parseSchema } from '../schema/parse-schema.ts'
 import { REVOKED_ATTRIBUTE } from '../schema/well-known.ts'
 import type { KeyId } from '../schema/signer.ts'
 import { splitSigned, type Verify, verifySigned } from '../schema/signed-blob.ts'
 import type { Arrivals } from './arrivals.ts'
+import type { ClaimQuota } from './claim-quota.ts'
 
 /** The parts of a node that replication works on. */
 export interface ReplicaParts {
@@ -21,22 +22,26 @@ export interface ReplicaParts {
   readonly onMembers: (listener: (changes: readonly MemberChange[]) => void) => () => void
   /** Bytes that may be stored before the disk is full up to the reserve. */
   readonly room: () => Promise<number>
+  readonly quota: ClaimQuota
   /** Another way to verify signatures than the usual one. */
   readonly verify?: Verify
 }
 
 /** What replication needs of a node. */
 export function replicaSource(parts: ReplicaParts): ReplicaSource {
-  const { store, door, index, arrivals, room, onMembers } = parts
+  const { store, door, index, arrivals, room, onMembers, quota } = parts
   const keys = openKeyBlobs(store)
   return {
     enumerate: set => index().enumerateMeta(set),
     onMembers,
     fetch: (ref, room) => store.fetch(ref, room),
     stat: refs => store.stat(refs),
-    async take(set, bytes, ref) {
-      if (!(await mayStore({ ...parts, keys }, set, bytes, ref))) return false
-      await door.receive(bytes, ref)
+    async take(arrival) {
+      const { from, bytes, ref } = arrival
+      const kind = await kindOf({ ...parts, keys }, arrival)
+      if (kind === 'refused' || (kind === 'signed' && quota.isSpent(from))) return false
+      const { isNew } = await door.receive(bytes, ref)
+      if (kind === 'signed' && isNew) quota.note(from)
       return true
     },
     async settled() {
@@ -91,24 +96,21 @@ function openKeyBlobs(store: ReplicaParts['store']): KeyBlobs {
 const OPENING_BRACE = 0x7b
 
 /** Whatever a blob was asked for as: what is signed is stored only where the signature is right and its key counts. */
-// oxlint-disable-next-line max-params -- what a blob of a peer consists of
-async function mayStore(
+async function kindOf(
   { keys, store, index, verify = verifySigned }: ReplicaParts & { readonly keys: KeyBlobs },
-  set: 'claims' | 'schema' | 'data',
-  bytes: Uint8Array,
-  ref: BlobRef | undefined,
-): Promise<boolean> {
+  { set, bytes, ref }: Arrival,
+): Promise<'signed' | 'plain' | 'refused'> {
   // Most of what comes is no JSON at all.
   const signed = bytes[0] === OPENING_BRACE ? splitSigned(bytes) : undefined
-  if (!signed) return set !== 'claims' || readKeyBlob(bytes) !== undefined
+  if (!signed) return set !== 'claims' || readKeyBlob(bytes) !== undefined ? 'plain' : 'refused'
   const key = await keys(signed.signer)
   // Before the signature, which costs a hundred times as much.
-  if (!key || !(await index().mayStore(key.keyId, ref ?? refOf(bytes)))) return false
-  if (!(await hasItsList(store, bytes))) return false
+  if (!key || !(await index().mayStore(key.keyId, ref ?? refOf(bytes)))) return 'refused'
+  if (!(await hasItsList(store, bytes))) return 'refused'
   return verify(signed, key.bytes).then(
-    () => true,
+    () => 'signed',
     (error: unknown) => {
-      if (error instanceof PeerkeepError) return false
+      if (error instanceof PeerkeepError) return 'refused'
       throw error
     },
   )

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { isPeerkeepError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { BlobRef } from '../blob/ref.ts'
+import type { KeyId } from '../schema/signer.ts'
 import type { BlobLine } from './blob-line.ts'
 import type { Flights } from './flights.ts'
 import {
@@ -42,6 +43,7 @@ export interface Fetcher {
 
 export interface FetcherParts {
   readonly line: BlobLine
+  readonly peer: KeyId
   readonly source: ReplicaSource
   readonly flights: Flights
   readonly clock: Clock
@@ -62,7 +64,7 @@ interface Batch {
 
 // oxlint-disable-next-line max-lines-per-function -- one state, and the steps that share it
 export function openFetcher(parts: FetcherParts): Fetcher {
-  const { line, source, flights, clock, log } = parts
+  const { line, peer, source, flights, clock, log } = parts
   const lacked: Record<SetName, BlobRef[]> = { claims: [], schema: [] }
   const pending = { claims: 0, schema: 0, data: 0 }
   const storing = new Set<Promise<void>>()
@@ -145,7 +147,7 @@ export function openFetcher(parts: FetcherParts): Fetcher {
       let isTaken = false
       try {
         const isRoom = of === 'claims' ? !isFull : paused === undefined
-        isTaken = isRoom && (await source.take(of, bytes, ref))
+        isTaken = isRoom && (await source.take({ from: peer, set: of, bytes, ref }))
         if (isRoom && !isTaken) refused += 1
       } catch (error) {
         if (!isPeerkeepError(error, 'DISK_FULL')) throw error

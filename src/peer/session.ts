@@ -139,6 +139,7 @@ export function runSession(line: SessionLine, peer: SessionPeer, parts: SessionP
   const fetcher: Fetcher = openFetcher({
     ...parts,
     line: blobLine,
+    peer: keyId,
     has: (set, ref) => views?.[set].has(ref) ?? false,
     onData() {
       noteSync()
@@ -245,7 +246,7 @@ export function runSession(line: SessionLine, peer: SessionPeer, parts: SessionP
   /** A claim that is refused here is found again by the comparison, when what it needs has come. */
   async function takePush(bytes: Uint8Array): Promise<void> {
     const taking = source
-      .take('claims', bytes)
+      .take({ from: keyId, set: 'claims', bytes })
       .then(async isTaken => (isTaken ? source.settled() : undefined))
       .catch((error: unknown) =>
         log.info('pushed claim not stored', { peer: keyId, reason: String(error) }),

@@ -10,17 +10,26 @@ export interface ReplicaSource extends SetSource {
   /** Sizes in the order of `refs`, undefined for what is not here. */
   stat(refs: readonly BlobRef[]): Promise<readonly (number | undefined)[]>
   /**
-   * Takes a blob of a peer in, under the ref it was asked for by; without one, a claim that was pushed. Answers false
-   * for a claim that may not be stored (yet): its signature is wrong, nobody certified its key, or its key was revoked.
-   * Rejects with `DIGEST_MISMATCH` for wrong bytes, `DISK_FULL` where there is no room.
+   * Takes a blob of a peer in. Answers false for a claim that may not be stored (yet): its signature is wrong, nobody
+   * certified its key, its key was revoked, or this peer has brought too many. Rejects with `DIGEST_MISMATCH` for
+   * wrong bytes, `DISK_FULL` where there is no room.
    */
-  take(set: SetName | 'data', bytes: Uint8Array, ref?: BlobRef): Promise<boolean>
+  take(arrival: Arrival): Promise<boolean>
   /** Resolves when what was taken so far counts: certificates, edges, wants. */
   settled(): Promise<void>
   /** Blobs that known schema needs and that are not here, ascending. */
   wants(): AsyncIterable<BlobRef>
   /** Bytes that may be stored before this device goes below its reserve; negative when it is below. */
   room(): Promise<number>
+}
+
+/** What a peer has sent. The bytes are the caller's again when it is taken. */
+export interface Arrival {
+  readonly from: KeyId
+  readonly set: SetName | 'data'
+  readonly bytes: Uint8Array
+  /** What it was asked for by; undefined for a claim that was pushed. */
+  readonly ref?: BlobRef
 }
 
 /** The two sets that devices compare. */

@@ -26,5 +26,9 @@ export function verifyOnce(verify: Verify): Verify {
 
 /** Neither a ref nor a signature holds a line feed: two different claims are never the same bytes here. */
 function printOf({ payload, signer, signature }: SignedParts): string {
-  return hash('sha256', Buffer.concat([Buffer.from(`${signer}\n${signature}\n`), payload]), 'base64')
+  return hash(
+    'sha256',
+    Buffer.concat([Buffer.from(`${signer}\n${signature}\n`), payload]),
+    'base64',
+  )
 }

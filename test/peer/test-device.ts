@@ -53,7 +53,7 @@ export function makeTestDevice(seed: Uint8Array = randomBytes(32)): TestDevice {
       },
       fetch: ref => store.fetch(ref),
       stat: refs => store.stat(refs),
-      async take(_set, bytes, ref) {
+      async take({ bytes, ref }) {
         await door.receive(bytes, ref)
         return true
       },

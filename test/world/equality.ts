@@ -120,7 +120,11 @@ export async function assertRefused(world: World): Promise<void> {
     const bytes = (await device.node.store.fetch(permanode)) ?? new Uint8Array()
     for (const { name, node } of nodes) {
       if (!node.index.trust.isRevoked(device.key)) continue
-      assert.equal(await node.source.take('claims', bytes), false, `${name} takes what was revoked`)
+      assert.equal(
+        await node.source.take({ from: node.signer.keyId, set: 'claims', bytes }),
+        false,
+        `${name} takes what was revoked`,
+      )
     }
   }
 }

@@ -9,6 +9,7 @@ import { openIndex } from '../../src/index/open-index.ts'
 import type { Index, MemberChange } from '../../src/index/queries.ts'
 import { openArrivals } from '../../src/node/arrivals.ts'
 import { type ClaimWriter, openClaimWriter } from '../../src/node/claim-writer.ts'
+import type { ClaimQuota } from '../../src/node/claim-quota.ts'
 import { openGroupSecrets } from '../../src/node/group-secrets.ts'
 import { replicaSource } from '../../src/node/replica-source.ts'
 import { openTrieStore } from '../../src/node/trie-store.ts'
@@ -62,6 +63,14 @@ export interface SimNodeOptions {
   readonly clock: Clock
   readonly random: SimRandom
   readonly verify: Verify
+}
+
+/** Worlds are smaller than what a device may bring in a day. */
+const unlimited: ClaimQuota = {
+  isSpent: () => false,
+  note: () => undefined,
+  begin: () => undefined,
+  close: async () => undefined,
 }
 
 const SECRET_FILE = '/keys/group'
@@ -124,6 +133,7 @@ export async function openSimNode(options: SimNodeOptions): Promise<SimNode> {
     arrivals,
     onMembers: (listener: (changes: readonly MemberChange[]) => void) => index.onMembers(listener),
     room: async () => Infinity,
+    quota: unlimited,
     verify,
   })
   const replica = openReplica({

@@ -16,7 +16,13 @@ import {
   CONTENT_ATTRIBUTE,
   TITLE_ATTRIBUTE,
 } from '../../schema/well-known.ts'
-import { flagArgument, optionalText, signingNode, textArgument, textsArgument } from '../arguments.ts'
+import {
+  flagArgument,
+  optionalText,
+  signingNode,
+  textArgument,
+  textsArgument,
+} from '../arguments.ts'
 import { deviceName } from '../device-name.ts'
 import { openFactsCollector } from '../facts-collector.ts'
 import type { Node } from '../node.ts'

@@ -31,9 +31,7 @@ export const putOperation: Operation<Node> = {
       const filenodes = isFilenodes ? openFilenodes(node, tags) : undefined
       const ref = await putOne(node, { path, mode, onFile: filenodes?.add }, context)
       await filenodes?.finish()
-      const permanode = isPermanode
-        ? await putPermanode(node, ref, { title, tags })
-        : undefined
+      const permanode = isPermanode ? await putPermanode(node, ref, { title, tags }) : undefined
       await context.emit({ type: 'item', value: { path, ref, permanode: permanode ?? null } })
       count += 1
     }

@@ -102,7 +102,10 @@ export const doctorOperation: Operation<Node> = {
         `${Math.round(free / 1e9)} GB of ${Math.round(total / 1e9)} GB are free`,
       ],
       [latest < now + CLOCK_BEHIND_MAX, 'the clock is not behind what was signed'],
-      [!node.claims.isRefused(), 'the clock agrees with that of a connected device, if there is any'],
+      [
+        !node.claims.isRefused(),
+        'the clock agrees with that of a connected device, if there is any',
+      ],
       [
         missing === 0,
         `${missing} blobs that are needed are not here${missing === 0 ? '' : ': peerkeep check names them'}`,
