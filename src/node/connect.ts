@@ -2,6 +2,7 @@ import { isBlobRef, type BlobRef, refOf } from '../blob/ref.ts'
 import type { Device } from '../index/queries.ts'
 import { openPeerHost, type PeerHost } from '../peer/host.ts'
 import type { Admission, JoinRequest } from '../peer/pairing.ts'
+import type { GroupSecrets } from '../peer/replica.ts'
 import type { Membership } from '../peer/source.ts'
 import { makeCertificate } from '../schema/certificates.ts'
 import { ed25519KeyBlob } from '../schema/key-blob.ts'
@@ -21,15 +22,17 @@ import { parseReserve, roomAbove } from './reserve.ts'
 import { risingDates } from './rising-dates.ts'
 import { openTrieStore } from './trie-store.ts'
 
+/** What of the config the line to other devices depends on. */
+type NetworkConfig = Pick<Config, 'listen' | 'bootstrap' | 'local' | 'reserve' | 'claims'>
+
 /** Puts a node on the line to the owner's other devices. */
 export async function connectNode(
   node: Node,
   keys: HomeKeys,
-  config: Pick<Config, 'listen' | 'bootstrap' | 'local' | 'reserve' | 'claims'>,
+  config: NetworkConfig,
 ): Promise<Network> {
-  const { clock, random, log, files } = node.system
+  const { clock, log, files } = node.system
   const index = (): Node['index'] => node.index
-  const reserve = config.reserve === undefined ? undefined : parseReserve(config.reserve, 'reserve')
   const secrets = openGroupSecrets({
     secret: keys.groupSecret,
     index,
@@ -42,25 +45,7 @@ export async function connectNode(
     log,
     max: config.claims,
   })
-  const host = await openPeerHost({
-    seed: keys.deviceSeed,
-    listen: config.listen,
-    bootstrap: config.bootstrap,
-    isLocal: config.local,
-    source: replicaSource({
-      ...node,
-      index,
-      quota,
-      room: () => roomAbove(files, node.paths.directory, reserve),
-    }),
-    membership: membershipOf(node),
-    secrets,
-    ownerId: node.index.trust.owner,
-    tries: openTrieStore({ files, directory: node.paths.tries, index, log: node.store }),
-    clock,
-    random,
-    log,
-  })
+  const host = await openHost(node, config, { seed: keys.deviceSeed, secrets, quota })
   const { replica } = host
   const stopCounting = replica.onChange(() => {
     if (replica.sessions().some(session => session.state().lastInSync !== undefined)) quota.begin()
@@ -95,6 +80,36 @@ export async function connectNode(
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+interface HostParts {
+  readonly seed: Uint8Array
+  readonly secrets: GroupSecrets
+  readonly quota: ClaimQuota
+}
+
+function openHost(node: Node, config: NetworkConfig, parts: HostParts): Promise<PeerHost> {
+  const { seed, secrets, quota } = parts
+  const { files } = node.system
+  const index = (): Node['index'] => node.index
+  const reserve = config.reserve === undefined ? undefined : parseReserve(config.reserve, 'reserve')
+  return openPeerHost({
+    ...node.system,
+    seed,
+    listen: config.listen,
+    bootstrap: config.bootstrap,
+    isLocal: config.local,
+    source: replicaSource({
+      ...node,
+      index,
+      quota,
+      room: () => roomAbove(files, node.paths.directory, reserve),
+    }),
+    membership: membershipOf(node),
+    secrets,
+    ownerId: node.index.trust.owner,
+    tries: openTrieStore({ files, directory: node.paths.tries, index, log: node.store }),
+  })
 }
 
 /** With nobody connected, nobody's clock says otherwise. */

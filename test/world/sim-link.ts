@@ -79,15 +79,19 @@ export function openSimPipe(clock: Clock, random: SimRandom, faults: LinkFaults)
 
   function end(out: Direction, incoming: Direction): FramedStream {
     let isClosed = false
+    let last: Uint8Array | undefined
     return {
-      async send(body) {
+      async send(...pieces) {
         while (out.onWay + out.arrived.length >= WINDOW_FRAMES && !failure && !isClosed)
           await new Promise<void>(resolve => (out.wakeWriter = resolve))
         if (failure) throw failure
         if (isClosed) throw new PeerkeepError('PEER_UNREACHABLE', 'the line is closed')
-        carry(out, Uint8Array.from(body))
+        carry(out, Uint8Array.from(Buffer.concat(pieces)))
       },
       async receive() {
+        // A frame is valid until the next one is asked for.
+        last?.fill(0xff)
+        last = undefined
         while (incoming.arrived.length === 0 && !failure && !isClosed)
           await new Promise<void>(resolve => (incoming.wakeReader = resolve))
         if (failure) throw failure
@@ -95,6 +99,7 @@ export function openSimPipe(clock: Clock, random: SimRandom, faults: LinkFaults)
         const frame = incoming.arrived[0]
         if (frame !== undefined) incoming.arrived.shift()
         incoming.wakeWriter()
+        last = frame
         return frame
       },
       get buffered() {
