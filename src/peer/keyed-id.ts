@@ -50,7 +50,9 @@ export function elementOf(id: KeyedId): bigint {
 /** The same share as four words of 32 bits, the highest first. */
 export function elementWord(id: KeyedId, word: number): number {
   const from = ELEMENT_FROM + 8 * word
-  return Number.parseInt(id.slice(from, from + 8), 16)
+  let value = 0
+  for (let at = from; at < from + 8; at += 1) value = value * 16 + digitAt(id, at)
+  return value
 }
 
 /** The value of a hex digit of an id or a prefix. */

@@ -50,7 +50,7 @@ export const LACKED_REFS_MAX = 20_000
 export const WANTS_AHEAD = 2 * FETCHES_IN_FLIGHT * FETCH_REFS_MAX
 
 /** Messages of a comparison that wait while too much is lacked: questions on their way are fewer. */
-export const COMPARE_WAITING_MAX = 1100
+export const COMPARE_WAITING_MAX = 1600
 
 /** From a change here to the word of it: what comes in one burst is told at once. */
 export const NOTICE_PAUSE_MS = 200
@@ -112,14 +112,23 @@ export const REDIAL_MAX_MS = 60_000
 export const LEAF_MEMBERS_MAX = 64
 export const LEAF_MEMBERS_MIN = 16
 
+/** Refs that are told at the end of a comparison, for which no answer need be waited: they fit one message. */
+export const TOLD_REFS_MAX = 1900
+
+/** Members of a leaf that are told unasked: a leaf of a large set has about a dozen, and an answer less costs a trip. */
+export const LISTED_AT_ONCE_MAX = 24
+
+/** Differing branches of 16 up to which that is done. */
+export const SPARSE_BRANCHES_MAX = 4
+
 /** Bytes of one message of a reconciliation: with a byte before it, it fits a frame. */
 export const RECONCILE_BYTES_MAX = 65_000
 
-/** Questions of one message: their answers together stay below about 1.2 MiB. */
+/** Questions of one message: their answers together stay below about 2.2 MiB. */
 export const QUESTIONS_MAX = 512
 
 /** Questions on their way, and the number below which the next message leaves: a round trip is never idle. */
-export const QUESTIONS_IN_FLIGHT_MAX = 1024
+export const QUESTIONS_IN_FLIGHT_MAX = 1536
 
 /** Members that the other side may say it has: far above any home, small enough that a number is always exact. */
 export const MEMBERS_MAX = 2 ** 28

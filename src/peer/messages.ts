@@ -1,11 +1,9 @@
 import { PeerkeepError } from '../base/errors.ts'
 import type { JsonObject } from '../base/json.ts'
 import { PUSH_BYTES_MAX } from './limits.ts'
-import {
-  decodeReconcileMessage,
-  encodeReconcileMessage,
-  type ReconcileMessage,
-} from './reconcile-messages.ts'
+import { decodeReconcileMessage } from './read-reconcile.ts'
+import type { ReconcileMessage } from './reconcile-messages.ts'
+import { encodeReconcileMessage } from './write-reconcile.ts'
 
 /**
  * What two paired devices say to each other on the line that they keep open, one message a frame: a kind (1 byte),

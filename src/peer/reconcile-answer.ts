@@ -1,16 +1,30 @@
 import type { BlobRef } from '../blob/ref.ts'
 import { shortIdOf } from './keyed-id.ts'
-import { RECONCILE_BYTES_MAX } from './limits.ts'
+import {
+  LEAF_MEMBERS_MAX,
+  LISTED_AT_ONCE_MAX,
+  RECONCILE_BYTES_MAX,
+  SPARSE_BRANCHES_MAX,
+} from './limits.ts'
 import { type ReconcileBudget, spend } from './reconcile-budget.ts'
 import {
   type Answer,
-  type Branches,
-  encodeAnswer,
+  type Branch,
+  type Differing,
   type Question,
   RECONCILE_HEAD_BYTES,
   type ReconcileMessage,
+  type Told,
 } from './reconcile-messages.ts'
-import { branchesOf, hexDigits, isLeaf, leafMembers, shortFingerprint } from './set-branches.ts'
+import { answerBytes } from './write-reconcile.ts'
+import {
+  areEqual,
+  hexDigits,
+  isLeaf,
+  leafMembers,
+  membersThatSumTo,
+  shortFingerprint,
+} from './set-branches.ts'
 import type { SetView } from './set-trie.ts'
 
 /** What came of questions, and what of it is to be reported. */
@@ -20,9 +34,12 @@ interface Answered {
   readonly weLack?: readonly BlobRef[]
 }
 
-type AnswerAction =
-  | { readonly kind: 'send'; readonly message: ReconcileMessage }
-  | { readonly kind: 'theyLack' | 'weLack'; readonly refs: readonly BlobRef[] }
+interface ReportAction {
+  readonly kind: 'theyLack' | 'weLack'
+  readonly refs: readonly BlobRef[]
+}
+
+type AnswerAction = ReportAction | { readonly kind: 'send'; readonly message: ReconcileMessage }
 
 /** Answers the questions of one message, from nothing but the set as it is. */
 export function answerQuestions(
@@ -33,18 +50,18 @@ export function answerQuestions(
   const named = questions.reduce((sum, question) => sum + refsNamed(question), 0)
   const left = spend(budget, { questions: questions.length, refs: named })
   const answered = questions.map(question => answerOne(set, question))
-  const actions: AnswerAction[] = []
-  for (const { theyLack = [], weLack = [] } of answered) {
-    if (theyLack.length > 0) actions.push({ kind: 'theyLack', refs: theyLack })
-    if (weLack.length > 0) actions.push({ kind: 'weLack', refs: weLack })
-  }
+  const actions: AnswerAction[] = answered.flatMap(reports)
   for (const answers of inMessages(answered.map(({ answer }) => answer)))
     actions.push({ kind: 'send', message: { kind: 'answers', answers } })
   return { budget: left, actions }
 }
 
 function refsNamed(question: Question): number {
-  return question.kind === 'tell' ? question.youLack.length + question.iLack.length : 0
+  return question.kind === 'tell' ? refsIn(question) : 0
+}
+
+function refsIn({ youLack, iLack }: Told): number {
+  return youLack.length + iLack.length
 }
 
 function answerOne(set: SetView, question: Question): Answered {
@@ -52,7 +69,7 @@ function answerOne(set: SetView, question: Question): Answered {
     case 'compare':
       if (isLeaf(set, question.prefix))
         return { answer: { kind: 'refs', refs: refsOf(set, question.prefix) } }
-      return { answer: { kind: 'differing', branches: differing(set, question) } }
+      return differing(set, question)
     case 'ids':
       if (!isLeaf(set, question.prefix)) return { answer: branchesAnswer(set, question.prefix) }
       return difference(set, question)
@@ -60,23 +77,74 @@ function answerOne(set: SetView, question: Question): Answered {
       if (!isLeaf(set, question.prefix)) return { answer: branchesAnswer(set, question.prefix) }
       return { answer: { kind: 'refs', refs: refsOf(set, question.prefix) } }
     case 'tell':
-      return {
-        answer: { kind: 'told' },
-        weLack: question.youLack.filter(ref => !set.has(ref)),
-        theyLack: question.iLack.filter(ref => set.has(ref)),
-      }
+      return { answer: { kind: 'told' }, ...lacking(set, question) }
   }
+}
+
+function lacking(set: SetView, { youLack, iLack }: Told): Omit<Answered, 'answer'> {
+  return {
+    weLack: youLack.filter(ref => !set.has(ref)),
+    theyLack: iLack.filter(ref => set.has(ref)),
+  }
+}
+
+/** What the other side tells of at the end. */
+export function takeTold(
+  set: SetView,
+  budget: ReconcileBudget,
+  told: Told,
+): readonly ReportAction[] {
+  spend(budget, { refs: refsIn(told) })
+  return reports(lacking(set, told))
+}
+
+function reports({ theyLack = [], weLack = [] }: Omit<Answered, 'answer'>): ReportAction[] {
+  const actions: ReportAction[] = []
+  if (theyLack.length > 0) actions.push({ kind: 'theyLack', refs: theyLack })
+  if (weLack.length > 0) actions.push({ kind: 'weLack', refs: weLack })
+  return actions
 }
 
 function differing(
   set: SetView,
   { prefix, branches }: Extract<Question, { kind: 'compare' }>,
-): readonly (undefined | 'few' | Branches)[] {
-  const own = branchesOf(set, prefix)
-  return hexDigits.map((digit, index) => {
-    if (own[index] === branches[index]) return undefined
-    return isLeaf(set, prefix + digit) ? 'few' : branchesOf(set, prefix + digit)
+): Answered {
+  const own = set.branches(prefix)
+  const theyLack: BlobRef[] = []
+  let room = LEAF_MEMBERS_MAX
+  const differ = hexDigits.filter((_, index) => !areEqual(own[index], branches[index])).length
+  // Where much differs, a trip more is shared by many, and short ids cost a quarter.
+  const listedMax = differ > SPARSE_BRANCHES_MAX ? 0 : LISTED_AT_ONCE_MAX
+  const answers = hexDigits.map((digit, index): Differing | undefined => {
+    if (areEqual(own[index], branches[index])) return undefined
+    const differs = describeBranch(set, prefix + digit, { theirs: branches[index], listedMax })
+    if (differs.kind !== 'leaf' && differs.kind !== 'all') return differs
+    if (differs.refs.length > room) return { kind: 'few' }
+    room -= differs.refs.length
+    if (differs.kind === 'leaf') theyLack.push(...differs.refs)
+    return differs
   })
+  return { answer: { kind: 'differing', branches: answers }, theyLack }
+}
+
+/** What is here under a prefix that differs: as much as settles it, where that is little. */
+function describeBranch(
+  set: SetView,
+  prefix: string,
+  { theirs, listedMax }: { readonly theirs: Branch | undefined; readonly listedMax: number },
+): Differing {
+  if (!isLeaf(set, prefix)) return { kind: 'branches', branches: set.branches(prefix) }
+  const members = leafMembers(set, prefix)
+  const fingerprint = shortFingerprint(set, prefix)
+  // By how many members more there are here, as far as 8 bits tell.
+  const more = ((members.length - (theirs?.count ?? 0)) << 24) >> 24
+  if (theirs && (more === -1 || more === -2)) return { kind: 'leaf', fingerprint, refs: [] }
+  const difference = BigInt.asUintN(64, fingerprint - (theirs?.fingerprint ?? 0n))
+  const found = more === 1 || more === 2 ? membersThatSumTo(difference, members) : undefined
+  if (found?.length === more)
+    return { kind: 'leaf', fingerprint, refs: found.map(({ ref }) => ref) }
+  if (members.length > listedMax) return { kind: 'few' }
+  return { kind: 'all', refs: members.map(({ ref }) => ref) }
 }
 
 function difference(set: SetView, { prefix, ids }: Extract<Question, { kind: 'ids' }>): Answered {
@@ -94,14 +162,14 @@ function refsOf(set: SetView, prefix: string): readonly BlobRef[] {
 }
 
 function branchesAnswer(set: SetView, prefix: string): Answer {
-  return { kind: 'branches', branches: branchesOf(set, prefix) }
+  return { kind: 'branches', branches: set.branches(prefix) }
 }
 
 function inMessages(answers: readonly Answer[]): Answer[][] {
   const messages: Answer[][] = []
   let bytes = RECONCILE_BYTES_MAX
   for (const answer of answers) {
-    const size = encodeAnswer(answer).length
+    const size = answerBytes(answer)
     if (bytes + size > RECONCILE_BYTES_MAX) {
       messages.push([])
       bytes = RECONCILE_HEAD_BYTES

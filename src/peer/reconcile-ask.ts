@@ -1,17 +1,33 @@
 import { PeerkeepError } from '../base/errors.ts'
 import type { BlobRef } from '../blob/ref.ts'
-import { elementOf, POSITION_DIGITS, shortIdOf } from './keyed-id.ts'
-import { QUESTIONS_IN_FLIGHT_MAX, QUESTIONS_MAX, RECONCILE_BYTES_MAX } from './limits.ts'
+import { POSITION_DIGITS, shortIdOf } from './keyed-id.ts'
+import {
+  LEAF_MEMBERS_MAX,
+  QUESTIONS_IN_FLIGHT_MAX,
+  QUESTIONS_MAX,
+  RECONCILE_BYTES_MAX,
+  TOLD_REFS_MAX,
+} from './limits.ts'
 import { type ReconcileBudget, spend } from './reconcile-budget.ts'
 import {
   type Answer,
   type Branches,
-  encodeQuestion,
+  type Differing,
   type Question,
   RECONCILE_HEAD_BYTES,
   type ReconcileMessage,
+  type Told,
 } from './reconcile-messages.ts'
-import { branchesOf, hexDigits, isLeaf, leafMembers, shortFingerprint } from './set-branches.ts'
+import { questionBytes } from './write-reconcile.ts'
+import {
+  areEqual,
+  hexDigits,
+  isLeaf,
+  leafMembers,
+  membersThatSumTo,
+  shortFingerprint,
+  sumOf,
+} from './set-branches.ts'
 import type { SetView } from './set-trie.ts'
 import type { Member } from './trie-parts.ts'
 
@@ -20,6 +36,8 @@ export interface Asking {
   /** The last one is next, so that what is deepest is finished first. */
   readonly tasks: readonly Task[]
   readonly asked: readonly Asked[]
+  /** What is to be told at the end. */
+  readonly told: Told
   readonly budget: ReconcileBudget
 }
 
@@ -50,27 +68,36 @@ export interface AskStep {
   readonly actions: readonly AskAction[]
 }
 
+const NOTHING: Told = { youLack: [], iLack: [] }
+
 /** One step's own copy of the state, which the functions below change. */
 interface Draft {
   readonly set: SetView
   readonly tasks: Task[]
   readonly asked: Asked[]
   readonly actions: AskAction[]
+  told: Told
   budget: ReconcileBudget
 }
 
-export function beginAsking(set: SetView, budget: ReconcileBudget): AskStep {
-  const tasks: Task[] = [{ kind: 'compare', prefix: '', isFew: false }]
-  return askMore({ set, tasks, asked: [], actions: [], budget })
+/**
+ * Begins with the root, or one level deeper where both have so many members (`count` or more) that a trip goes down to
+ * the leaves the sooner.
+ */
+export function beginAsking(set: SetView, count: number, budget: ReconcileBudget): AskStep {
+  const prefixes = count > LEAF_MEMBERS_MAX * 16 ** 3 ? hexDigits : ['']
+  const tasks: Task[] = prefixes.map(prefix => ({ kind: 'compare', prefix, isFew: false }))
+  return askMore({ set, tasks, asked: [], actions: [], told: NOTHING, budget })
 }
 
 export function continueAsking(set: SetView, asking: Asking, answers: readonly Answer[]): AskStep {
-  const { tasks, asked, budget } = asking
+  const { tasks, asked, told, budget } = asking
   const draft: Draft = {
     set,
     tasks: [...tasks],
     asked: asked.slice(answers.length),
     actions: [],
+    told,
     budget,
   }
   for (const [index, answer] of answers.entries()) {
@@ -81,7 +108,7 @@ export function continueAsking(set: SetView, asking: Asking, answers: readonly A
   return askMore(draft)
 }
 
-/** Sends questions until enough are on their way. The next message waits until half of them are answered. */
+/** Sends questions until enough are on their way. The next message waits until a third of them are answered. */
 function askMore(draft: Draft): AskStep {
   while (draft.asked.length <= QUESTIONS_IN_FLIGHT_MAX - QUESTIONS_MAX) {
     const questions = nextQuestions(draft)
@@ -89,9 +116,9 @@ function askMore(draft: Draft): AskStep {
     draft.budget = spend(draft.budget, { questions: questions.length })
     draft.actions.push({ kind: 'send', message: { kind: 'questions', questions } })
   }
-  const { asked, tasks, budget, actions } = draft
-  if (asked.length > 0) return { asking: { asked, tasks, budget }, actions }
-  actions.push({ kind: 'send', message: { kind: 'done' } }, { kind: 'ended', isEqual: false })
+  const { asked, tasks, told, budget, actions } = draft
+  if (asked.length > 0) return { asking: { asked, tasks, told, budget }, actions }
+  actions.push({ kind: 'send', message: { kind: 'done', told } }, { kind: 'ended', isEqual: false })
   return { asking: undefined, actions }
 }
 
@@ -104,7 +131,7 @@ function nextQuestions(draft: Draft): Question[] {
     if (!task) break
     const asked = askFor(draft, task)
     if (!asked) continue
-    bytes += encodeQuestion(asked.question).length
+    bytes += questionBytes(asked.question)
     if (bytes > RECONCILE_BYTES_MAX) {
       draft.tasks.push(task)
       break
@@ -122,7 +149,7 @@ function askFor(draft: Draft, task: Task): Asked | undefined {
     case 'compare':
       if (isLeaf(set, task.prefix)) return askByIds(set, task.prefix)
       if (task.isFew) return plainly({ kind: 'all', prefix: task.prefix })
-      return plainly({ ...task, kind: 'compare', branches: branchesOf(set, task.prefix) })
+      return plainly({ ...task, kind: 'compare', branches: set.branches(task.prefix) })
     case 'all':
       return plainly({ kind: 'all', prefix: task.prefix })
     case 'give':
@@ -177,19 +204,49 @@ function takeDiffering(
   prefix: string,
   branches: Extract<Answer, { kind: 'differing' }>['branches'],
 ): void {
-  for (const [index, branch] of branches.entries()) {
+  for (const [index, differing] of branches.entries()) {
     const below = prefix + hexDigits[index]
-    if (branch === 'few') draft.tasks.push({ kind: 'compare', prefix: below, isFew: true })
-    else if (branch) takeBranches(draft, below, branch)
+    switch (differing?.kind) {
+      case undefined:
+        break
+      case 'few':
+        draft.tasks.push({ kind: 'compare', prefix: below, isFew: true })
+        break
+      case 'branches':
+        takeBranches(draft, below, differing.branches)
+        break
+      case 'leaf':
+        takeLeaf(draft, below, differing)
+        break
+      case 'all':
+        takeRefs(draft, below, differing.refs)
+        break
+    }
   }
+}
+
+/** Invariant 4: what the refs that lack here do not explain must be one or two that lack there. */
+function takeLeaf(draft: Draft, prefix: string, leaf: Extract<Differing, { kind: 'leaf' }>): void {
+  const { set } = draft
+  const given = checkRefs(draft, prefix, leaf.refs).filter(({ ref }) => !set.has(ref))
+  const sum = shortFingerprint(set, prefix) + sumOf(given) - leaf.fingerprint
+  const rest = BigInt.asUintN(64, sum)
+  const lacked =
+    rest === 0n ? [] : isLeaf(set, prefix) && membersThatSumTo(rest, leafMembers(set, prefix))
+  if (!lacked) {
+    draft.tasks.push({ kind: 'compare', prefix, isFew: true })
+    return
+  }
+  report(draft, { youLack: lacked.map(({ ref }) => ref), iLack: [] })
+  reportLacking(draft, given)
 }
 
 function takeBranches(draft: Draft, prefix: string, theirs: Branches): void {
   if (prefix.length >= POSITION_DIGITS) throw badAnswer('that looks below the deepest leaf')
-  const own = branchesOf(draft.set, prefix)
+  const own = draft.set.branches(prefix)
   for (const [index, digit] of hexDigits.entries()) {
     const below = prefix + digit
-    if (own[index] === theirs[index]) continue
+    if (areEqual(own[index], theirs[index])) continue
     if (theirs[index] === undefined) draft.tasks.push({ kind: 'give', prefix: below })
     else draft.tasks.push({ kind: 'compare', prefix: below, isFew: false })
   }
@@ -247,12 +304,14 @@ function settle(draft: Draft, prefix: string, theirs: readonly Member[]): void {
 }
 
 /** Reports refs that the other side lacks, and has it told of them and of those that lack here. */
-function report(
-  { tasks, actions }: Draft,
-  found: { readonly youLack: readonly BlobRef[]; readonly iLack: readonly BlobRef[] },
-): void {
+function report(draft: Draft, found: Told): void {
+  const { tasks, actions, told } = draft
   if (found.youLack.length > 0) actions.push({ kind: 'theyLack', refs: found.youLack })
-  if (found.youLack.length + found.iLack.length > 0) tasks.push({ kind: 'tell', ...found })
+  if (found.youLack.length + found.iLack.length === 0) return
+  const youLack = [...told.youLack, ...found.youLack]
+  const iLack = [...told.iLack, ...found.iLack]
+  if (youLack.length + iLack.length <= TOLD_REFS_MAX) draft.told = { youLack, iLack }
+  else tasks.push({ kind: 'tell', ...found })
 }
 
 function reportLacking({ set, actions }: Draft, theirs: readonly Member[]): readonly BlobRef[] {
@@ -275,10 +334,6 @@ function checkRefs(draft: Draft, prefix: string, refs: readonly BlobRef[]): read
 
 function prefixOf(question: Question): string {
   return question.kind === 'tell' ? '' : question.prefix
-}
-
-function sumOf(members: readonly Member[]): bigint {
-  return members.reduce((sum, { id }) => sum + elementOf(id), 0n)
 }
 
 function badAnswer(what: string): PeerkeepError {

@@ -1,7 +1,7 @@
 import { PeerkeepError } from '../base/errors.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import { RECONCILE_SLACK } from './limits.ts'
-import { answerQuestions } from './reconcile-answer.ts'
+import { answerQuestions, takeTold } from './reconcile-answer.ts'
 import { type Asking, type AskStep, beginAsking, continueAsking } from './reconcile-ask.ts'
 import type { ReconcileBudget } from './reconcile-budget.ts'
 import type { Greeting, ReconcileMessage } from './reconcile-messages.ts'
@@ -11,23 +11,28 @@ import type { SetView } from './set-trie.ts'
  * Two sides find out how their sets differ, at a cost that grows with the difference, not with the sets.
  *
  * Both say hello with the count and the fingerprint of all they have. Where these agree, that is the end. Otherwise
- * one side asks and the other one answers; who is who was settled before. The asking side shows the fingerprints of a
- * prefix's 16 branches; the other one names the branches that differ on its side, each with the fingerprints of its
- * own 16 branches, so that one round trip goes two levels down. Where the asking side has few members it lists their
- * short ids instead; the answer holds the refs that are not listed and tells which of the listed ones lack. Refs that
- * the answering side lacks are then told in full. The asking side says when it is done.
+ * one side asks and the other one answers; who is who was settled before. The asking side shows the fingerprints and
+ * counts of a prefix's 16 branches; the other one names the branches that differ on its side, each with those of its
+ * own 16 branches, so that one round trip goes two levels down, to where few members are. There the difference of two
+ * fingerprints is the sum of what one side has more, so that whoever has one or two more finds them by their elements:
+ * a branch that differs by little is settled as soon as both know its fingerprints, without a list. Else the refs
+ * there are told, or the asking side lists short ids; the answer holds the refs that are not listed and tells which of
+ * the listed ones lack. Refs that the answering side lacks are told in full, at last with the word that all is done.
+ * So a thousand differences in a million cost three round trips, the hello among them.
  *
  * 1. Equal sets end with the hello. Sets with two keys end with an error there: their fingerprints mean nothing.
  * 2. The answering side remembers nothing of the questions. All it keeps is what it may still be asked.
  * 3. Every answer is held against the question it belongs to: questions are answered in their order, and refs must
  *    lie under the prefix that was asked about. Anything else ends the conversation with `BAD_FRAME`.
  * 4. A leaf is settled only when what it adds up to there is what follows from its refs here and the differences
- *    found. Else (short ids that agree by chance, or a set that changed meanwhile) all its refs are compared in full.
+ *    found, or when all its refs were told. Else (short ids that agree by chance, three differences in one leaf, a set
+ *    that changed meanwhile) all its refs are compared in full.
  * 5. Nobody works for ever: each question goes deeper or ends its prefix, a position has 16 digits, and questions and
  *    refs are counted against what the two hellos explain. So the most that a liar gets is the work for the set that
  *    it claims to have.
- * 6. Memory is bounded by the questions on their way and, deepest first, 16 branches each on the way down; nothing
- *    grows with the number of differences, which are reported as they are found.
+ * 6. Memory is bounded by the questions on their way and, deepest first, 16 branches each on the way down; what is
+ *    kept for the end is bounded, too, and nothing else grows with the number of differences, which are reported as
+ *    they are found.
  * 7. A difference reported was one when it was found. Sets may change meanwhile: what came too late is found by the
  *    next conversation, and a cut one is simply begun again.
  */
@@ -85,7 +90,10 @@ export function continueReconcile(
         const { budget, actions } = answerQuestions(set, state.budget, message.questions)
         return { state: { phase: 'answering', budget }, actions }
       }
-      if (message.kind === 'done') return over([{ kind: 'ended', isEqual: false }])
+      if (message.kind === 'done') {
+        const reports = takeTold(set, state.budget, message.told)
+        return over([...reports, { kind: 'ended', isEqual: false }])
+      }
       break
     case 'over':
       break
@@ -105,7 +113,7 @@ function afterGreeting(
     return over([{ kind: 'ended', isEqual: true }])
   const budget = budgetFor(own.count, theirs.count)
   if (role === 'answers') return { state: { phase: 'answering', budget }, actions: [] }
-  return afterAsking(beginAsking(set, budget))
+  return afterAsking(beginAsking(set, Math.min(own.count, theirs.count), budget))
 }
 
 function afterAsking({ asking, actions }: AskStep): ReconcileStep {

@@ -1,6 +1,6 @@
-import { POSITION_DIGITS } from './keyed-id.ts'
+import { elementOf, elementWord, POSITION_DIGITS } from './keyed-id.ts'
 import { LEAF_MEMBERS_MAX } from './limits.ts'
-import type { Branches } from './reconcile-messages.ts'
+import type { Branch } from './reconcile-messages.ts'
 import type { SetView } from './set-trie.ts'
 import type { Member } from './trie-parts.ts'
 
@@ -17,11 +17,35 @@ export function leafMembers(set: SetView, prefix: string): readonly Member[] {
   return set.members(prefix).take(LEAF_MEMBERS_MAX).toArray()
 }
 
-/** Fingerprints of the 16 branches of a prefix, as they travel. */
-export function branchesOf(set: SetView, prefix: string): Branches {
-  return hexDigits.map(digit =>
-    set.count(prefix + digit) === 0 ? undefined : shortFingerprint(set, prefix + digit),
-  )
+export function areEqual(one: Branch | undefined, other: Branch | undefined): boolean {
+  return one?.fingerprint === other?.fingerprint && one?.count === other?.count
+}
+
+/**
+ * One or two of the members whose elements add up to a difference of short fingerprints: a leaf hardly ever differs by
+ * more, so nothing more need be asked. Undefined where there are none.
+ */
+export function membersThatSumTo(
+  difference: bigint,
+  members: readonly Member[],
+): readonly Member[] | undefined {
+  const isSum = (...some: readonly Member[]): boolean =>
+    BigInt.asUintN(64, sumOf(some)) === difference
+  // By their lowest words, which are numbers: large ones cost ten times as much.
+  const low = Number(BigInt.asUintN(32, difference))
+  const before = new Map<number, Member>()
+  for (const member of members) {
+    const word = elementWord(member.id, 3)
+    if (word === low && isSum(member)) return [member]
+    const other = before.get((low - word) >>> 0)
+    if (other && isSum(other, member)) return [other, member]
+    before.set(word, member)
+  }
+  return undefined
+}
+
+export function sumOf(members: readonly Member[]): bigint {
+  return members.reduce((sum, { id }) => sum + elementOf(id), 0n)
 }
 
 export function shortFingerprint(set: SetView, prefix: string): bigint {

@@ -1,4 +1,5 @@
 import type { BlobRef } from '../blob/ref.ts'
+import type { Branches } from './reconcile-messages.ts'
 import { digitAt, elementOf, type KeyedId, keyedIds, POSITION_DIGITS } from './keyed-id.ts'
 import { LEAF_MEMBERS_MAX, LEAF_MEMBERS_MIN } from './limits.ts'
 import type { MemberPool, Slot } from './member-pool.ts'
@@ -29,6 +30,8 @@ export interface SetView {
   has(ref: BlobRef): boolean
   count(prefix: string): number
   fingerprint(prefix: string): bigint
+  /** What the 16 branches of a prefix look like; undefined for those without members. */
+  branches(prefix: string): Branches
   /** The members of a prefix in the order of their ids. The set must not change before the last is read. */
   members(prefix: string): Generator<Member>
   idOf(ref: BlobRef): KeyedId
@@ -84,6 +87,13 @@ function trieOf(key: Uint8Array, parts: TrieParts): SetTrie {
       if (node !== undefined) return nodes.sumOf(node)
       const sum = membersOf(parts, prefix).reduce((total, { id }) => total + elementOf(id), 0n)
       return BigInt.asUintN(128, sum)
+    },
+    branches(prefix) {
+      const node = nodeOf(nodes, prefix)
+      if (node === undefined || nodes.isLeaf(node))
+        return branchesOfMembers(membersOf(parts, prefix), prefix.length)
+      const first = nodes.childrenOf(node)
+      return Array.from({ length: 16 }, (_, digit) => nodes.branchOf(first + digit))
     },
     *members(prefix) {
       const node = nodeOf(nodes, prefix)
@@ -196,6 +206,19 @@ function leafMembers(parts: TrieParts, leaf: number): readonly Member[] {
     .sort((a, b) => (a.id < b.id ? -1 : 1))
   parts.lastLeaf = { leaf, members }
   return members
+}
+
+function branchesOfMembers(members: readonly Member[], depth: number): Branches {
+  const sums = Array.from({ length: 16 }, () => ({ fingerprint: 0n, count: 0 }))
+  for (const { id } of members) {
+    const sum = sums[digitAt(id, depth)]
+    if (!sum) continue
+    sum.fingerprint = BigInt.asUintN(64, sum.fingerprint + elementOf(id))
+    sum.count += 1
+  }
+  return sums.map(({ fingerprint, count }) =>
+    count === 0 ? undefined : { fingerprint, count: count & 0xff },
+  )
 }
 
 /** The members of a prefix that lies below a leaf. */

@@ -1,13 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
-import {
-  digestBytesOf,
-  parseRefKind,
-  readDigest,
-  REF_BYTES_MAX,
-  refKindOf,
-  writeDigest,
-} from './ref-bytes.ts'
+import { digestBytesOf, parseRefKind, REF_BYTES_MAX } from './ref-bytes.ts'
 import { ROOT } from './trie-nodes.ts'
 import type { TrieParts } from './trie-parts.ts'
 
@@ -81,9 +74,8 @@ function writeLeaf({ nodes, pool }: TrieParts, leaf: number, cursor: Cursor): vo
   cursor.at = bytes.writeBigUInt64BE(BigInt.asUintN(64, sum), cursor.at)
   cursor.at = bytes.writeUInt32BE(nodes.countOf(leaf), cursor.at)
   for (let slot = nodes.chainOf(leaf); slot !== 0; slot = pool.nextOf(slot)) {
-    const ref = pool.refAt(slot)
-    cursor.at = bytes.writeUInt8(refKindOf(ref), cursor.at)
-    cursor.at += writeDigest(ref, bytes, cursor.at)
+    cursor.at = bytes.writeUInt8(pool.kindOf(slot), cursor.at)
+    cursor.at += pool.copyDigest(slot, bytes, cursor.at)
   }
 }
 
@@ -114,8 +106,8 @@ function readLeaf({ nodes, pool }: TrieParts, leaf: number, cursor: Cursor): voi
   nodes.restore(leaf, count, sum)
   for (let left = count; left > 0; left -= 1) {
     const kind = parseRefKind(bytes.readUInt8(cursor.at)) ?? 2
-    const ref = readDigest(kind, bytes, cursor.at + 1)
-    nodes.setChain(leaf, pool.push(ref, nodes.chainOf(leaf)))
+    const digest = { kind, from: bytes, at: cursor.at + 1 }
+    nodes.setChain(leaf, pool.pushDigest(digest, nodes.chainOf(leaf)))
     cursor.at += 1 + digestBytesOf(kind)
   }
 }

@@ -1,5 +1,6 @@
 import { elementWord, type KeyedId } from './keyed-id.ts'
 import type { Slot } from './member-pool.ts'
+import type { Branch } from './reconcile-messages.ts'
 
 export const ROOT = 0
 
@@ -10,6 +11,8 @@ export const ROOT = 0
 export interface TrieNodes {
   countOf(node: number): number
   sumOf(node: number): bigint
+  /** The low bits of both, as they travel; undefined for a node without members. */
+  branchOf(node: number): Branch | undefined
   isLeaf(node: number): boolean
   /** The first of 16 children; meaningless for a leaf. */
   childrenOf(node: number): number
@@ -36,6 +39,10 @@ export function openTrieNodes(): TrieNodes {
   let children = new Uint32Array(NODES_AT_FIRST)
   let chains = new Uint32Array(NODES_AT_FIRST)
   const freeBlocks: number[] = []
+  // Two words become a number of 64 bits by lying in one place (all that runs Node is little endian).
+  const element = [0, 0, 0, 0]
+  const words = new Uint32Array(2)
+  const long = new BigUint64Array(words.buffer)
   let used = FAN_OUT
 
   function grow(): void {
@@ -68,7 +75,7 @@ export function openTrieNodes(): TrieNodes {
 
   /** Adds `sign` times an element, modulo 2^128. */
   function change(path: readonly number[], id: KeyedId, sign: 1 | -1): void {
-    const element = [0, 1, 2, 3].map(word => sign * elementWord(id, word))
+    for (let word = 0; word < 4; word += 1) element[word] = sign * elementWord(id, word)
     for (const node of path) {
       let carry = 0
       for (let word = 3; word >= 0; word -= 1) {
@@ -88,6 +95,12 @@ export function openTrieNodes(): TrieNodes {
       for (let word = 0; word < 4; word += 1)
         sum = (sum << 32n) | BigInt(sums[4 * node + word] ?? 0)
       return sum
+    },
+    branchOf(node) {
+      const count = counts[node] ?? 0
+      if (count === 0) return undefined
+      ;[words[1], words[0]] = [sums[4 * node + 2] ?? 0, sums[4 * node + 3] ?? 0]
+      return { fingerprint: long[0] ?? 0n, count: count & 0xff }
     },
     isLeaf: node => children[node] === 0,
     childrenOf: node => children[node] ?? 0,

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
 
 import type { BlobRef } from '../../src/blob/ref.ts'
-import {
-  decodeReconcileMessage,
-  encodeReconcileMessage,
-  type ReconcileMessage,
-} from '../../src/peer/reconcile-messages.ts'
+import { decodeReconcileMessage } from '../../src/peer/read-reconcile.ts'
+import type { ReconcileMessage } from '../../src/peer/reconcile-messages.ts'
+import { encodeReconcileMessage } from '../../src/peer/write-reconcile.ts'
 import {
   beginReconcile,
   continueReconcile,

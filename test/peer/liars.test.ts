@@ -113,7 +113,12 @@ test('a second hello, a comparison out of turn and a frame without end end the l
     (_, control) => control.send(encodeMessage(hello)),
     (_, control) =>
       control.send(
-        encodeMessage({ kind: 'compare', set: 'claims', turn: 7, message: { kind: 'done' } }),
+        encodeMessage({
+          kind: 'compare',
+          set: 'claims',
+          turn: 7,
+          message: { kind: 'done', told: { youLack: [], iLack: [] } },
+        }),
       ),
     stream => stream.send(Buffer.from([0xff, 0xff, 0xff, 0xff])),
     (_, control) => control.send(Uint8Array.of(200)),

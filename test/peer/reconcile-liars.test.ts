@@ -8,20 +8,26 @@ import {
   QUESTIONS_MAX,
   RECONCILE_BYTES_MAX,
   RECONCILE_SLACK,
+  TOLD_REFS_MAX,
 } from '../../src/peer/limits.ts'
-import {
-  type Answer,
-  encodeReconcileMessage,
-  type Question,
-  type ReconcileMessage,
+import type {
+  Answer,
+  Differing,
+  Question,
+  ReconcileMessage,
 } from '../../src/peer/reconcile-messages.ts'
+import { encodeReconcileMessage } from '../../src/peer/write-reconcile.ts'
 import { beginReconcile, continueReconcile, type ReconcileStep } from '../../src/peer/reconcile.ts'
 import { openSetTrie, type SetTrie } from '../../src/peer/set-trie.ts'
 import { tell } from './conversation.ts'
 import { manyRefs, refNumber } from './refs.ts'
 
 const key = new Uint8Array(32).fill(7)
-const full = Array.from({ length: 16 }, (_, index) => BigInt(index + 1))
+const full = Array.from({ length: 16 }, (_, index) => ({
+  fingerprint: BigInt(index + 1),
+  count: 255,
+}))
+const nothing = { youLack: [], iLack: [] }
 const isBadFrame = (error: unknown): boolean => isPeerkeepError(error, 'BAD_FRAME')
 
 function setOf(refs: Iterable<BlobRef>): SetTrie {
@@ -70,7 +76,7 @@ test('messages out of turn end the conversation', () => {
     count: few.size,
     fingerprint: few.fingerprint(''),
   }
-  const done: ReconcileMessage = { kind: 'done' }
+  const done: ReconcileMessage = { kind: 'done', told: nothing }
   const question = questionsOf({ kind: 'all', prefix: '' })
   const answer = answersOf({ kind: 'told' })
   for (const role of ['asks', 'answers'] as const) {
@@ -99,7 +105,7 @@ test('an answer that does not belong to its question is refused', () => {
   const difference = { kind: 'difference' as const, fingerprint: 0n, refs: [], lacked: [] }
   const wrong: readonly Answer[] = [
     { kind: 'told' },
-    { kind: 'differing', branches: Array(16).fill('few') as 'few'[] },
+    { kind: 'differing', branches: Array(16).fill({ kind: 'few' }) as Differing[] },
     { kind: 'refs', refs: [] },
     { ...difference, lacked: [few.size] },
     { ...difference, refs: reversed },
@@ -118,7 +124,7 @@ test('an answer that does not belong to its question is refused', () => {
 test('a ref under another prefix than the one asked about is refused', () => {
   const differing: Answer = {
     kind: 'differing',
-    branches: Array.from({ length: 16 }, (_, digit) => (digit === 4 ? 'few' : undefined)),
+    branches: Array.from({ length: 16 }, (_, digit) => (digit === 4 ? { kind: 'few' } : undefined)),
   }
   const step = tell(many, 'asks', [greeting(50), answersOf(differing)])
   assert.deepEqual(
@@ -181,12 +187,15 @@ test('a liar whose set goes on without end is left, with little remembered', () 
         ? { kind: 'difference', fingerprint: 0n, refs: [], lacked: [] }
         : { kind: 'refs', refs: [] }
     if (question.kind !== 'compare') return { kind: 'branches', branches: full }
-    return { kind: 'differing', branches: Array.from({ length: 16 }, () => full) }
+    return {
+      kind: 'differing',
+      branches: Array.from({ length: 16 }, () => ({ kind: 'branches', branches: full })),
+    }
   }
   for (const set of [openSetTrie(key), many]) {
     const { questions, tasksMax } = exhaust(set, 1000, bottomless)
     assert.ok(questions <= RECONCILE_SLACK + 1000 + set.size)
-    assert.ok(tasksMax <= 16 * 16 * 1024)
+    assert.ok(tasksMax <= 16 * 16 * 1536)
   }
 })
 
@@ -221,7 +230,7 @@ test('a liar who names more refs than it said it has is left', () => {
   const { questions } = exhaust(set, 100, flood)
   assert.ok(questions < RECONCILE_SLACK / 2, 'it was the refs that were too many')
   // The last message of answers may go beyond: it was named, but not taken.
-  assert.ok(named <= RECONCILE_SLACK + 100 + LEAF_MEMBERS_MAX * 1024)
+  assert.ok(named <= RECONCILE_SLACK + 100 + LEAF_MEMBERS_MAX * 1536)
 })
 
 test('one who asks or tells without end is left', () => {
@@ -272,4 +281,42 @@ test('refs that the other side tells of and that are here already are not report
       { kind: 'weLack', refs: [refNumber(77)] },
     ],
   )
+})
+
+test('a leaf whose fingerprint nothing explains is compared in full, and reported only then', () => {
+  const prefix = '4'
+  const lie = (refs: readonly BlobRef[]): ReconcileStep =>
+    tell(many, 'asks', [
+      greeting(50),
+      answersOf({
+        kind: 'differing',
+        branches: Array.from({ length: 16 }, (_, digit) =>
+          digit === 4 ? { kind: 'leaf', fingerprint: 1n, refs } : undefined,
+        ),
+      }),
+    ])
+  for (const refs of [[], refsUnder(prefix, 2)]) {
+    const step = lie(refs)
+    assert.deepEqual(questionsIn(step), [{ kind: 'all', prefix }])
+    assert.ok(step.actions.every(action => action.kind === 'send'))
+  }
+  assert.throws(() => lie(refsUnder('5', 1)), isBadFrame)
+})
+
+test('what is told at the end counts against what the other side said it has', () => {
+  const refs = [...manyRefs(10_000, TOLD_REFS_MAX)]
+  const done: ReconcileMessage = { kind: 'done', told: { youLack: refs, iLack: [] } }
+  const { actions } = tell(few, 'answers', [greeting(50), done])
+  assert.deepEqual(actions, [
+    { kind: 'weLack', refs },
+    { kind: 'ended', isEqual: false },
+  ])
+  const most = questionsOf(
+    ...Array<Question>(QUESTIONS_MAX).fill({
+      kind: 'tell',
+      youLack: refs.slice(0, LEAF_MEMBERS_MAX),
+      iLack: refs.slice(0, LEAF_MEMBERS_MAX),
+    }),
+  )
+  assert.throws(() => tell(few, 'answers', [greeting(50), most, done]), isBadFrame)
 })

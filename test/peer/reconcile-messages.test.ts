@@ -10,17 +10,21 @@ import {
   MEMBERS_MAX,
   QUESTIONS_MAX,
   RECONCILE_BYTES_MAX,
+  TOLD_REFS_MAX,
 } from '../../src/peer/limits.ts'
+import { decodeReconcileMessage } from '../../src/peer/read-reconcile.ts'
 import {
   type Answer,
-  decodeReconcileMessage,
-  encodeAnswer,
-  encodeQuestion,
-  encodeReconcileMessage,
+  type Differing,
   type Question,
   RECONCILE_HEAD_BYTES,
   type ReconcileMessage,
 } from '../../src/peer/reconcile-messages.ts'
+import {
+  answerBytes,
+  encodeReconcileMessage,
+  questionBytes,
+} from '../../src/peer/write-reconcile.ts'
 import { manyRefs, refNumber } from './refs.ts'
 
 const hex = (digits: number): fc.Arbitrary<string> =>
@@ -29,7 +33,11 @@ const prefixes = fc.integer({ min: 0, max: 15 }).chain(hex)
 const uint64s = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
 const sixteen = <Item>(item: fc.Arbitrary<Item>): fc.Arbitrary<Item[]> =>
   fc.array(item, { minLength: 16, maxLength: 16 })
-const branches = sixteen(fc.option(uint64s, { nil: undefined }))
+const branches = sixteen(
+  fc.option(fc.record({ fingerprint: uint64s, count: fc.nat(255) }, { noNullPrototype: true }), {
+    nil: undefined,
+  }),
+)
 const refs = fc.array(fc.nat(1000).map(refNumber), { maxLength: LEAF_MEMBERS_MAX })
 const places = fc
   .uniqueArray(fc.nat(LEAF_MEMBERS_MAX - 1))
@@ -45,10 +53,18 @@ const questions: fc.Arbitrary<Question> = fc.oneof(
   fc.record({ kind: fc.constant('all' as const), prefix: hex(16) }),
   fc.record({ kind: fc.constant('tell' as const), youLack: refs, iLack: refs }),
 )
+/** Few enough refs that 16 of them stay within one answer's. */
+const someRefs = fc.array(fc.nat(1000).map(refNumber), { maxLength: 4 })
+const differing: fc.Arbitrary<Differing> = fc.oneof(
+  fc.constant({ kind: 'few' as const }),
+  fc.record({ kind: fc.constant('branches' as const), branches }),
+  fc.record({ kind: fc.constant('leaf' as const), fingerprint: uint64s, refs: someRefs }),
+  fc.record({ kind: fc.constant('all' as const), refs: someRefs }),
+)
 const answers: fc.Arbitrary<Answer> = fc.oneof(
   fc.record({
     kind: fc.constant('differing' as const),
-    branches: sixteen(fc.oneof(fc.constant(undefined), fc.constant('few' as const), branches)),
+    branches: sixteen(fc.option(differing, { nil: undefined })),
   }),
   fc.record({ kind: fc.constant('branches' as const), branches }),
   fc.record({
@@ -75,7 +91,10 @@ const messages: fc.Arbitrary<ReconcileMessage> = fc.oneof(
     kind: fc.constant('answers' as const),
     answers: fc.array(answers, { minLength: 1, maxLength: 10 }),
   }),
-  fc.constant({ kind: 'done' as const }),
+  fc.record({
+    kind: fc.constant('done' as const),
+    told: fc.record({ youLack: refs, iLack: refs }),
+  }),
 )
 
 const isBadFrame = (error: unknown): boolean => isPeerkeepError(error, 'BAD_FRAME')
@@ -99,11 +118,27 @@ test('a message read is the message written', () => {
   )
 })
 
+test('the size of a question or an answer is known before it is written', () => {
+  const one = { minLength: 1, maxLength: 1 }
+  fc.assert(
+    fc.property(fc.array(questions, one), fc.array(answers, one), (asked, answered) => {
+      const [question] = asked
+      const [answer] = answered
+      assert.ok(question && answer)
+      const head = RECONCILE_HEAD_BYTES
+      const asking = encodeReconcileMessage({ kind: 'questions', questions: asked })
+      assert.equal(asking.length, head + questionBytes(question))
+      const answering = encodeReconcileMessage({ kind: 'answers', answers: answered })
+      assert.equal(answering.length, head + answerBytes(answer))
+    }),
+  )
+})
+
 test('messages look as they did in every version', () => {
   const vectors: readonly (readonly [ReconcileMessage, string])[] = [
     [
       { kind: 'greeting', keyCheck: '0123456789abcdef', count: 258, fingerprint: 2n ** 64n + 5n },
-      '0100 0123456789abcdef 00000102 0000000000000001 0000000000000005',
+      '0200 0123456789abcdef 00000102 0000000000000001 0000000000000005',
     ],
     [
       {
@@ -112,14 +147,16 @@ test('messages look as they did in every version', () => {
           {
             kind: 'compare',
             prefix: 'abc',
-            branches: Array.from({ length: 16 }, (_, index) => (index === 1 ? 7n : undefined)),
+            branches: Array.from({ length: 16 }, (_, index) =>
+              index === 1 ? { fingerprint: 7n, count: 9 } : undefined,
+            ),
           },
           { kind: 'ids', prefix: '', ids: ['0123456789ab'] },
           { kind: 'all', prefix: 'ab' },
           { kind: 'tell', youLack: [], iLack: [refNumber(0)] },
         ],
       },
-      '0101 0004  00 03abc0 0002 0000000000000007  01 00 01 0123456789ab  02 02ab' +
+      '0201 0004  00 03abc0 0002 0000000000000007 09  01 00 01 0123456789ab  02 02ab' +
         `  03 00 01 02 ${refNumber(0).slice(7)}`,
     ],
     [
@@ -128,16 +165,27 @@ test('messages look as they did in every version', () => {
         answers: [
           {
             kind: 'differing',
-            branches: Array.from({ length: 16 }, (_, index) => (index === 0 ? 'few' : undefined)),
+            branches: Array.from(
+              { length: 16 },
+              (_, index) =>
+                [
+                  { kind: 'few' } as const,
+                  { kind: 'leaf', fingerprint: 8n, refs: [refNumber(0)] } as const,
+                  { kind: 'all', refs: [] } as const,
+                ][index],
+            ),
           },
           { kind: 'difference', fingerprint: 9n, refs: [refNumber(3)], lacked: [0, 5] },
           { kind: 'refs', refs: [] },
           { kind: 'told' },
         ],
       },
-      `0102 0004  00 0001 0001  02 0000000000000009 01 01 ${refNumber(3).slice(5)} 02 0005  03 00  04`,
+      `0202 0004  00 0007 00 02 0000000000000008 01 02 ${refNumber(0).slice(7)} 03 00  02 0000000000000009 01 01 ${refNumber(3).slice(5)} 02 0005  03 00  04`,
     ],
-    [{ kind: 'done' }, '0103'],
+    [
+      { kind: 'done', told: { youLack: [refNumber(3)], iLack: [] } },
+      `0203 0001 01 ${refNumber(3).slice(5)} 0000`,
+    ],
   ]
   for (const [message, expected] of vectors) {
     const bytes = Buffer.from(encodeReconcileMessage(message)).toString('hex')
@@ -150,7 +198,7 @@ test('bytes that are no message give one clear error, and every message has one 
     fc.uint8Array({ maxLength: 300 }),
     fc
       .tuple(fc.nat(4), fc.nat(3), fc.uint8Array({ maxLength: 300 }))
-      .map(([kind, count, rest]) => Uint8Array.from([1, kind, 0, count, ...rest])),
+      .map(([kind, count, rest]) => Uint8Array.from([2, kind, 0, count, ...rest])),
   )
   fc.assert(
     fc.property(seeds, bytes => {
@@ -181,11 +229,11 @@ test('a message cut short, grown, or with one byte changed is another one or non
 
 test('a message in another form than its one is none', () => {
   const others = {
-    'an odd prefix with a digit too many': '0101 0001 02 01 a5',
-    'a branch that is few but does not differ': '0102 0001 00 0000 0001',
-    'places out of order': '0102 0001 02 0000000000000000 00 02 0501',
-    'a ref of no hash function': `0102 0001 03 01 04 ${'00'.repeat(32)}`,
-    'another version': '0203',
+    'an odd prefix with a digit too many': '0201 0001 02 01 a5',
+    'a branch of an unknown kind': '0202 0001 00 0001 04',
+    'places out of order': '0202 0001 02 0000000000000000 00 02 0501',
+    'a ref of no hash function': `0202 0001 03 01 04 ${'00'.repeat(32)}`,
+    'another version': '0103',
   }
   for (const [what, text] of Object.entries(others)) {
     const bytes = Buffer.from(text.replaceAll(' ', ''), 'hex')
@@ -226,6 +274,19 @@ test('what is over a limit is refused before it is read', () => {
       },
     ],
   }
+  const tooMuchAtOnce: ReconcileMessage = {
+    kind: 'answers',
+    answers: [
+      {
+        kind: 'differing',
+        branches: Array.from({ length: 16 }, () => ({ kind: 'all', refs: [...manyRefs(0, 5)] })),
+      },
+    ],
+  }
+  const tooMuchTold: ReconcileMessage = {
+    kind: 'done',
+    told: { youLack: [...manyRefs(0, TOLD_REFS_MAX + 1)], iLack: [] },
+  }
   const none: ReconcileMessage = { kind: 'questions', questions: [] }
   for (const message of [
     tooManyQuestions,
@@ -234,25 +295,42 @@ test('what is over a limit is refused before it is read', () => {
     tooLarge,
     tooDeep,
     belowTheDeepest,
+    tooMuchAtOnce,
+    tooMuchTold,
     none,
   ])
     assert.throws(() => decodeReconcileMessage(encodeReconcileMessage(message)), isBadFrame)
   const long = new Uint8Array(RECONCILE_BYTES_MAX + 1)
-  long.set([1, 2, 2, 0])
+  long.set([2, 2, 2, 0])
   assert.throws(() => decodeReconcileMessage(long), /over the limit of bytes/)
 })
 
 test('the longest question and answer fit a message, and a message fits a frame', () => {
   const longest = [...manyRefs(0, 2000)].filter(ref => ref.startsWith('sha256')).slice(0, 64)
   assert.equal(longest.length, LEAF_MEMBERS_MAX)
-  const full = Array.from({ length: 16 }, () => 1n)
-  const question = encodeQuestion({ kind: 'tell', youLack: longest, iLack: longest })
-  const answer = encodeAnswer({
+  const branches = Array.from({ length: 16 }, () => ({ fingerprint: 1n, count: 1 }))
+  const question = questionBytes({ kind: 'tell', youLack: longest, iLack: longest })
+  const deep = answerBytes({
     kind: 'differing',
-    branches: Array.from({ length: 16 }, () => full),
+    branches: Array.from({ length: 16 }, () => ({ kind: 'branches', branches })),
   })
-  for (const bytes of [question, answer])
-    assert.ok(bytes.length + RECONCILE_HEAD_BYTES <= RECONCILE_BYTES_MAX)
-  assert.ok(answer.length * QUESTIONS_MAX <= 1.2 * 1024 * 1024)
+  // One branch is a leaf with all the refs that one answer may name, the others are as long as can be.
+  const told = answerBytes({
+    kind: 'differing',
+    branches: Array.from({ length: 16 }, (_, digit) =>
+      digit === 0
+        ? { kind: 'leaf', fingerprint: 1n, refs: longest }
+        : { kind: 'branches', branches },
+    ),
+  })
+  for (const bytes of [question, deep, told])
+    assert.ok(bytes + RECONCILE_HEAD_BYTES <= RECONCILE_BYTES_MAX)
+  assert.ok(Math.max(deep, told) * QUESTIONS_MAX <= 2.2 * 1024 * 1024)
+  const most = [...manyRefs(0, 20_000)].filter(ref => ref.startsWith('sha256'))
+  const last = encodeReconcileMessage({
+    kind: 'done',
+    told: { youLack: most.slice(0, TOLD_REFS_MAX), iLack: [] },
+  })
+  assert.ok(last.length <= RECONCILE_BYTES_MAX)
   assert.ok(RECONCILE_BYTES_MAX + 1 <= FRAME_BODY_MAX)
 })

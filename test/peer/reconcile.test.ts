@@ -108,12 +108,12 @@ function almostEqual(size: number, difference: number): readonly [SetTrie, SetTr
 
 for (const [size, difference, bytesMax] of [
   [100_000, 10, 5000],
-  [100_000, 1000, 230_000],
+  [100_000, 1000, 160_000],
   ...(isSlow
     ? ([
-        [1_000_000, 10, 6000],
-        [1_000_000, 1000, 310_000],
-        [1_000_000, 100_000, 9_500_000],
+        [1_000_000, 10, 6500],
+        [1_000_000, 1000, 230_000],
+        [1_000_000, 100_000, 6_500_000],
       ] as const)
     : []),
 ] as const) {
@@ -123,7 +123,9 @@ for (const [size, difference, bytesMax] of [
     context.diagnostic(`${bytes} bytes in ${turns} turns`)
     assert.equal(asks.theyLack.length + asks.weLack.length, difference)
     assert.ok(bytes <= bytesMax, `${bytes} bytes`)
-    if (difference === 10) assert.ok(turns <= 10, `${turns} turns`)
+    // The hellos cross; two turns are a round trip, and the last one needs no answer: three trips.
+    if (difference === 10 || (difference === 1000 && size === 1_000_000))
+      assert.ok(turns <= 6, `${turns} turns`)
   })
 }
 
