@@ -32,7 +32,7 @@ export interface MemberPool {
   find(head: Slot, ref: BlobRef): { readonly slot: Slot; readonly before: Slot }
 }
 
-export interface Digest {
+interface Digest {
   readonly kind: RefKind
   readonly from: Buffer
   readonly at: number
