@@ -16,7 +16,12 @@ import { openGroupSecrets } from './group-secrets.ts'
 import { type HomeKeys, saveGroupSecret } from './keys.ts'
 import type { Invitation, Network, PeerState } from './network.ts'
 import type { Node } from './node.ts'
-import { readAddresses, saveAddresses } from './peer-addresses.ts'
+import {
+  readAddresses,
+  readAllAddresses,
+  saveAddresses,
+  saveHeardAddresses,
+} from './peer-addresses.ts'
 import { replicaSource } from './replica-source.ts'
 import { parseReserve, roomAbove } from './reserve.ts'
 import { risingDates } from './rising-dates.ts'
@@ -157,8 +162,10 @@ function membershipOf(node: Node): Membership {
     isMember: key => othersOf(node).some(({ keyId }) => keyId === key),
     members: () => othersOf(node).flatMap(({ keyId, isRetired }) => (isRetired ? [] : keyId)),
     onChange: listener => node.index.trust.onChange(listener),
-    addresses: key => readAddresses(node.state, key),
+    addresses: key => readAllAddresses(node.state, key),
+    toldAddresses: key => readAddresses(node.state, key),
     remember: (key, addresses) => saveAddresses(node.state, key, addresses),
+    hear: (key, addresses) => saveHeardAddresses(node.state, key, addresses),
   }
 }
 

@@ -7,9 +7,33 @@ import type { System } from './node.ts'
 /** Where devices were reachable, in the home's durable rows. */
 
 const keyOf = (device: KeyId): string => `addresses ${device}`
+/** What others have told of it. */
+const heardKeyOf = (device: KeyId): string => `heard addresses ${device}`
 
 export async function readAddresses(state: KeyValue, device: KeyId): Promise<readonly string[]> {
-  return JSON.parse((await state.get(keyOf(device))) ?? '[]') as string[]
+  return readRow(state, keyOf(device))
+}
+
+/** Those, and behind them what was heard. */
+export async function readAllAddresses(state: KeyValue, device: KeyId): Promise<readonly string[]> {
+  const told = await readRow(state, keyOf(device))
+  return [...new Set([...told, ...(await readRow(state, heardKeyOf(device)))])]
+}
+
+/** Answers whether anything is new. */
+export async function saveHeardAddresses(
+  state: KeyValue,
+  device: KeyId,
+  addresses: readonly string[],
+): Promise<boolean> {
+  const known = await readAllAddresses(state, device)
+  if (addresses.every(address => known.includes(address))) return false
+  await state.batch([{ type: 'put', key: heardKeyOf(device), value: JSON.stringify(addresses) }])
+  return true
+}
+
+async function readRow(state: KeyValue, key: string): Promise<readonly string[]> {
+  return JSON.parse((await state.get(key)) ?? '[]') as string[]
 }
 
 export async function saveAddresses(

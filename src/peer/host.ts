@@ -30,7 +30,7 @@ export interface PeerHost extends AsyncDisposable {
   close(): Promise<void>
 }
 
-export interface PeerHostOptions extends Omit<ReplicaOptions, 'addresses'> {
+export interface PeerHostOptions extends Omit<ReplicaOptions, 'addresses' | 'onHeard'> {
   readonly seed: Uint8Array
   readonly listen: readonly string[]
   /** Multiaddrs of bootstrap nodes, through which devices find each other. */
@@ -51,7 +51,7 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
     admits: key => membership.isMember(key) || invitations.admitsStranger(key),
   })
   const addresses = (): string[] => line.getMultiaddrs().map(String)
-  const replica = openReplica({ ...options, addresses })
+  const replica = openReplica({ ...options, addresses, onHeard: () => redial.look() })
 
   async function begin(stream: Stream, connection: Connection, role: SyncRole): Promise<void> {
     const keyId = keyIdOfPeer(connection.remotePeer)

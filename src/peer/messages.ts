@@ -1,6 +1,7 @@
 import { PeerkeepError } from '../base/errors.ts'
 import type { JsonObject } from '../base/json.ts'
-import { PUSH_BYTES_MAX } from './limits.ts'
+import type { KeyId } from '../schema/signer.ts'
+import { FOUND_ADDRESSES_MAX, PUSH_BYTES_MAX } from './limits.ts'
 import { decodeReconcileMessage } from './read-reconcile.ts'
 import type { ReconcileMessage } from './reconcile-messages.ts'
 import { encodeReconcileMessage } from './write-reconcile.ts'
@@ -25,6 +26,8 @@ export type Message =
   | { readonly kind: 'push'; readonly bytes: Uint8Array }
   /** Says that the line is alive, and the time of this side in milliseconds since 1970. */
   | { readonly kind: 'ping'; readonly time: number }
+  /** Where another device of the owner was last, as that one has told itself. */
+  | Whereabouts
   /** Says that another node with the same key is connected, too. */
   | { readonly kind: 'rival'; readonly runId: string }
   /** Asks for the group secret of this check, which the owner's claims name. */
@@ -49,6 +52,13 @@ export interface Hello {
   readonly keyCheck: string
 }
 
+export interface Whereabouts {
+  readonly kind: 'whereabouts'
+  readonly device: KeyId
+  /** Multiaddrs, a few. */
+  readonly addresses: readonly string[]
+}
+
 const kinds = [
   'hello',
   'compare',
@@ -58,6 +68,7 @@ const kinds = [
   'rival',
   'askSecret',
   'secret',
+  'whereabouts',
 ] as const
 const changedSets = ['claims', 'schema', 'data'] as const
 const SECRET_BYTES = 32
@@ -89,6 +100,7 @@ export function encodeMessage(message: Message): Uint8Array {
     case 'hello':
     case 'rival':
     case 'askSecret':
+    case 'whereabouts':
       return Buffer.concat([Uint8Array.of(kind), Buffer.from(JSON.stringify(message))])
   }
 }
@@ -113,6 +125,7 @@ export function decodeMessage(frame: Uint8Array): Message {
     case 'hello':
     case 'rival':
     case 'askSecret':
+    case 'whereabouts':
       return decodeFields(kind, frame)
   }
 }
@@ -141,7 +154,7 @@ function decodeChanged(frame: Uint8Array): Message {
   return { kind: 'changed', set, isNew: isNew === 1 }
 }
 
-type Worded = Extract<Message, { kind: 'hello' | 'rival' | 'askSecret' }>
+type Worded = Extract<Message, { kind: 'hello' | 'rival' | 'askSecret' | 'whereabouts' }>
 
 function decodeFields(kind: Worded['kind'], frame: Uint8Array): Worded {
   const fields = parseFields(frame.subarray(1))
@@ -176,6 +189,11 @@ const readers: { readonly [Kind in Worded['kind']]: (fields: JsonObject) => bool
     isName(name) && isTexts(addresses) && isHex(runId) && isHex(keyCheck) && Number.isFinite(time),
   rival: ({ runId }) => isHex(runId),
   askSecret: ({ check }) => isHex(check),
+  whereabouts: ({ device, addresses }) =>
+    typeof device === 'string' &&
+    /^ed25519-[0-9a-f]{64}$/.test(device) &&
+    isTexts(addresses) &&
+    (addresses as readonly string[]).length <= FOUND_ADDRESSES_MAX,
 }
 
 function badFrame(what: string): PeerkeepError {

@@ -82,7 +82,7 @@ export interface SessionParts {
   readonly onChange: () => void
   /** Called when data came from the other device. */
   readonly onData: () => void
-  /** Answers what is no matter of a session: `rival`, `askSecret`, `secret`. */
+  /** Answers what is no matter of a session: `rival`, `askSecret`, `secret`, `whereabouts`. */
   readonly onMessage: (message: Message) => void
 }
 
@@ -237,6 +237,7 @@ export function runSession(line: SessionLine, peer: SessionPeer, parts: SessionP
       case 'rival':
       case 'askSecret':
       case 'secret':
+      case 'whereabouts':
         return parts.onMessage(message)
       case 'hello':
         throw new PeerkeepError('BAD_FRAME', 'a second hello')

@@ -56,7 +56,12 @@ export interface Membership {
   members(): readonly KeyId[]
   /** Calls back when membership changed; returns what stops it. */
   onChange(listener: () => void): () => void
-  /** Addresses that a device was reachable at, and how they are remembered. */
+  /** Addresses to call a device at: those that it told of itself, then those that others told of. */
   addresses(key: KeyId): Promise<readonly string[]>
+  /** Those alone that it told of itself. */
+  toldAddresses(key: KeyId): Promise<readonly string[]>
+  /** Keeps what a device told of itself. */
   remember(key: KeyId, addresses: readonly string[]): Promise<void>
+  /** Keeps what another device told of it; answers whether that is news. */
+  hear(key: KeyId, addresses: readonly string[]): Promise<boolean>
 }

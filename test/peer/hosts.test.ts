@@ -13,7 +13,7 @@ import {
   openLine,
   PAIRING_PROTOCOL,
 } from '../../src/peer/line.ts'
-import { makeTestDevice, openTestHost } from './test-device.ts'
+import { makeTestDevice, openTestHost, rememberingMembers, untilConnected } from './test-device.ts'
 
 test('two devices exchange what each lacks, what is wanted, and what comes later', async () => {
   const [left, right] = [makeTestDevice(), makeTestDevice()]
@@ -81,4 +81,23 @@ test('two devices know how far their clocks are apart', async () => {
     leads.map(lead => Math.round((lead ?? 0) / hour)),
     [-1, 1],
   )
+})
+
+test('two devices that have only met a third one find each other, also when it is gone', async () => {
+  const [laptop, nas, pc] = [makeTestDevice(), makeTestDevice(), makeTestDevice()]
+  const all = [laptop, nas, pc]
+  const open = (device: typeof laptop, first: Readonly<Record<string, readonly string[]>> = {}) => {
+    const others = all.filter(other => other !== device)
+    const keys = others.map(({ keyId }) => keyId)
+    const membership = rememberingMembers(device.keyId, keys, first)
+    return openTestHost(device, others, { membership })
+  }
+  const nasHost = await open(nas)
+  const atNas = { [nas.keyId]: nasHost.addresses() }
+  await using laptopHost = await open(laptop, atNas)
+  await using pcHost = await open(pc, atNas)
+  await Promise.all([laptopHost, nasHost, pcHost].map(host => untilConnected(host, 2)))
+  await nasHost.close()
+  const { ref } = await laptop.door.receive(Buffer.from('past the one that is gone'))
+  await pc.until(ref)
 })

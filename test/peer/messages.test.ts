@@ -10,6 +10,7 @@ import { decodeRefs, encodeRefs, sendBlob } from '../../src/peer/blob-line.ts'
 import { FRAME_BODY_MAX } from '../../src/peer/framed-stream.ts'
 import { FETCH_REFS_MAX, PUSH_BYTES_MAX } from '../../src/peer/limits.ts'
 import { decodeMessage, encodeMessage, type Message } from '../../src/peer/messages.ts'
+import type { KeyId } from '../../src/schema/signer.ts'
 
 const refs = fc.uint8Array({ maxLength: 8 }).map(bytes => refOf(bytes))
 const sets = fc.constantFrom('claims' as const, 'schema' as const)
@@ -49,6 +50,13 @@ const messages: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ kind: fc.constant('ping' as const), time: fc.integer() }),
   fc.record({ kind: fc.constant('rival' as const), runId: hex }),
   fc.record({ kind: fc.constant('askSecret' as const), check: hex }),
+  fc.record({
+    kind: fc.constant('whereabouts' as const),
+    device: fc
+      .uint8Array({ minLength: 32, maxLength: 32 })
+      .map(bytes => `ed25519-${Buffer.from(bytes).toString('hex')}` as KeyId),
+    addresses: fc.array(fc.string({ maxLength: 50 }), { maxLength: 16 }),
+  }),
   fc.record({
     kind: fc.constant('secret' as const),
     secret: fc.uint8Array({ minLength: 32, maxLength: 32 }),
@@ -122,8 +130,8 @@ test('whatever a stranger sends is a message or BAD_FRAME', () => {
   const garbage = fc.oneof(
     fc.uint8Array({ maxLength: 200 }),
     // What is nearly right gets further than what is random.
-    fc.tuple(fc.nat(8), fc.json()).map(([kind, json]) => withKind(kind, Buffer.from(json))),
-    fc.tuple(messages, fc.nat(8)).map(([message, kind]) => encodeMessage(message).with(0, kind)),
+    fc.tuple(fc.nat(9), fc.json()).map(([kind, json]) => withKind(kind, Buffer.from(json))),
+    fc.tuple(messages, fc.nat(9)).map(([message, kind]) => encodeMessage(message).with(0, kind)),
     fc.tuple(messages, fc.nat(), fc.nat(255)).map(([message, at, byte]) => {
       const frame = encodeMessage(message)
       return frame.with(at % frame.length, byte)

@@ -111,7 +111,29 @@ export function fixedMembers(
     members: () => members,
     onChange: () => () => undefined,
     addresses: async () => addresses,
+    toldAddresses: async () => [],
     remember: async () => undefined,
+    hear: async () => false,
+  }
+}
+
+/** Membership of a few keys that remembers where they are, as the rows of a node do. */
+export function rememberingMembers(
+  self: KeyId,
+  members: readonly KeyId[],
+  first: Readonly<Record<KeyId, readonly string[]>> = {},
+): Membership {
+  const told = new Map<KeyId, readonly string[]>(Object.entries(first) as [KeyId, string[]][])
+  const heard = new Map<KeyId, readonly string[]>()
+  return {
+    ...fixedMembers(self, members),
+    addresses: async key => [...(told.get(key) ?? []), ...(heard.get(key) ?? [])],
+    toldAddresses: async key => told.get(key) ?? [],
+    remember: async (key, addresses) => void told.set(key, addresses),
+    async hear(key, addresses) {
+      heard.set(key, addresses)
+      return true
+    },
   }
 }
 
@@ -124,6 +146,7 @@ export function openTestHost(
     readonly bootstrap?: readonly string[]
     readonly clock?: Clock
     readonly source?: ReplicaSource
+    readonly membership?: Membership
   } = {},
 ): Promise<PeerHost> {
   const write = (event: string): void => void device.lines.push(event)
@@ -136,7 +159,7 @@ export function openTestHost(
     listen: ['/ip4/127.0.0.1/tcp/0'],
     bootstrap,
     source,
-    membership: fixedMembers(device.keyId, keys, addresses),
+    membership: options.membership ?? fixedMembers(device.keyId, keys, addresses),
     clock,
     log,
   })

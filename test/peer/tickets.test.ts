@@ -62,7 +62,9 @@ async function openInviter(): Promise<Inviter> {
         return () => listeners.delete(listener)
       },
       addresses: async () => [],
+      toldAddresses: async () => [],
       remember: async () => undefined,
+      hear: async () => false,
     },
     clock,
     log: silentLog,

@@ -124,7 +124,9 @@ export async function openSimNode(options: SimNodeOptions): Promise<SimNode> {
     members: () => [],
     onChange: listener => index.trust.onChange(listener),
     addresses: async () => [],
+    toldAddresses: async () => [],
     remember: async () => undefined,
+    hear: async () => false,
   }
   const source = replicaSource({
     store,
