@@ -1,14 +1,23 @@
 import { noise } from '@chainsafe/libp2p-noise'
+import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
-import { createLibp2p } from 'libp2p'
+import { createLibp2p, type ServiceFactoryMap } from 'libp2p'
 
 import { PeerkeepError } from '../base/errors.ts'
 import { dhtServices } from './dht.ts'
-import { BOOTSTRAP_CONNECTIONS_MAX } from './limits.ts'
+import {
+  BOOTSTRAP_CONNECTIONS_MAX,
+  RELAY_BYTES_MAX,
+  RELAY_MS,
+  RELAY_RESERVATIONS_MAX,
+} from './limits.ts'
 import { libp2pKey } from './peer-id.ts'
 
-/** A node that anyone may connect to, and that tells them how to reach whoever else is connected. Keeps no data. */
+/**
+ * A node that anyone may connect to, and that tells them how to reach whoever else is connected; to those who cannot be
+ * reached it passes on what comes for them, within limits. What it passes on is encrypted end to end. Keeps no data.
+ */
 export interface BootstrapNode extends AsyncDisposable {
   /** Multiaddrs with its PeerId: what devices are configured with. */
   addresses(): string[]
@@ -22,6 +31,8 @@ export interface BootstrapNodeOptions {
   readonly listen: readonly string[]
   /** Addresses to be known by instead, where others see different ones than this machine does. */
   readonly announce?: readonly string[]
+  /** Bytes that one relayed connection may carry each way. */
+  readonly relayBytes?: number
 }
 
 export async function openBootstrapNode(options: BootstrapNodeOptions): Promise<BootstrapNode> {
@@ -33,7 +44,16 @@ export async function openBootstrapNode(options: BootstrapNodeOptions): Promise<
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     connectionManager: { maxConnections: BOOTSTRAP_CONNECTIONS_MAX },
-    services: dhtServices('answers'),
+    services: {
+      ...dhtServices('answers'),
+      relay: circuitRelayServer({
+        reservations: {
+          maxReservations: RELAY_RESERVATIONS_MAX,
+          defaultDataLimit: BigInt(options.relayBytes ?? RELAY_BYTES_MAX),
+          defaultDurationLimit: RELAY_MS,
+        },
+      }),
+    } as unknown as ServiceFactoryMap,
   }).catch((error: unknown) => {
     throw new PeerkeepError('IO', `cannot listen on ${listen.join(', ')}: ${String(error)}`, {
       cause: error,

@@ -6,6 +6,7 @@ import { openFramedStream } from './framed-stream.ts'
 import { type Invitation, openInvitations } from './invitations.ts'
 import { REDIAL_MIN_MS } from './limits.ts'
 import {
+  alsoRelayed,
   BLOB_PROTOCOL,
   EXCHANGE_PROTOCOL,
   openLine,
@@ -15,6 +16,7 @@ import {
 import type { JoinRequest } from './pairing.ts'
 import { keyIdOfPeer } from './peer-id.ts'
 import { openRedial } from './redial.ts'
+import { isRelayed } from './relayed.ts'
 import { openRendezvous } from './rendezvous.ts'
 import { openReplica, type Replica, type ReplicaOptions } from './replica.ts'
 import { serveBlobs } from './serve-blobs.ts'
@@ -60,7 +62,7 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
     const control = openFramedStream(stream)
     const began = clock.monotonic()
     try {
-      const blobs = openFramedStream(await connection.newStream(BLOB_PROTOCOL))
+      const blobs = openFramedStream(await connection.newStream(BLOB_PROTOCOL, alsoRelayed))
       const path = connection.remoteAddr.toString()
       await replica.attach({ control, blobs, path }, keyId, role)
     } catch (error) {
@@ -72,16 +74,24 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
     if (clock.monotonic() - began > REDIAL_MIN_MS) redial.look()
   }
 
-  await line.handle(EXCHANGE_PROTOCOL, (stream, connection) => begin(stream, connection, 'answers'))
-  await line.handle(BLOB_PROTOCOL, async (stream, connection) => {
-    const keyId = keyIdOfPeer(connection.remotePeer)
-    if (keyId === undefined || !membership.isMember(keyId))
-      return stream.abort(new Error('not a device of this owner'))
-    await serveBlobs(openFramedStream(stream), source).catch((error: unknown) => {
-      log.info('blobs not sent', { peer: keyId, reason: String(error) })
-      stream.abort(asError(error))
-    })
-  })
+  await line.handle(
+    EXCHANGE_PROTOCOL,
+    (stream, connection) => begin(stream, connection, 'answers'),
+    alsoRelayed,
+  )
+  await line.handle(
+    BLOB_PROTOCOL,
+    async (stream, connection) => {
+      const keyId = keyIdOfPeer(connection.remotePeer)
+      if (keyId === undefined || !membership.isMember(keyId))
+        return stream.abort(new Error('not a device of this owner'))
+      await serveBlobs(openFramedStream(stream), source).catch((error: unknown) => {
+        log.info('blobs not sent', { peer: keyId, reason: String(error) })
+        stream.abort(asError(error))
+      })
+    },
+    alsoRelayed,
+  )
   await line.handle(PAIRING_PROTOCOL, async (stream, connection) => {
     await invitations.handle(stream, connection).catch((error: unknown) => {
       log.warn('pairing failed', { reason: String(error) })
@@ -94,7 +104,7 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
     const keyId = keyIdOfPeer(connection.remotePeer)
     if (keyId === undefined || !membership.isMember(keyId) || membership.self > keyId) return
     try {
-      await begin(await connection.newStream(EXCHANGE_PROTOCOL), connection, 'asks')
+      await begin(await connection.newStream(EXCHANGE_PROTOCOL, alsoRelayed), connection, 'asks')
     } catch (error) {
       log.info('peer not reached', { peer: keyId, reason: String(error) })
       await connection.close().catch(() => undefined)
@@ -111,7 +121,9 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
   const rendezvous = openRendezvous({ line, nodes: bootstrap, clock })
   const isConnected = (key: KeyId): boolean =>
     replica.sessions().some(session => session.keyId === key)
-  const redial = openRedial({ line, membership, clock, isConnected, rendezvous })
+  const isDirect = (key: KeyId): boolean =>
+    replica.sessions().some(session => session.keyId === key && !isRelayed(session.path))
+  const redial = openRedial({ line, membership, clock, isConnected, isDirect, rendezvous })
   line.addEventListener('peer:discovery', ({ detail }) => {
     const keyId = keyIdOfPeer(detail.id)
     if (keyId === undefined || !membership.isMember(keyId) || isConnected(keyId)) return

@@ -101,6 +101,19 @@ export const FOUND_ADDRESSES_MAX = 16
 /** Devices connected to one bootstrap node. */
 export const BOOTSTRAP_CONNECTIONS_MAX = 1000
 
+/** Devices that one bootstrap node may be asked to relay to: half of those connected. */
+export const RELAY_RESERVATIONS_MAX = 500
+
+/**
+ * What one relayed connection may carry each way in all, and how long it may last: enough for claims and an evening's
+ * photos, too little to make the node somebody's pipe. A longer exchange goes on over the next connection.
+ */
+export const RELAY_BYTES_MAX = 256 * 1024 * 1024
+export const RELAY_MS = 30 * 60 * 1000
+
+/** From one try to reach a device directly that is connected through a relay to the next. */
+export const DIRECT_AGAIN_MS = 60_000
+
 /** Waits between attempts to reach a device: they double from the first to the last. */
 export const REDIAL_MIN_MS = 1000
 export const REDIAL_MAX_MS = 60_000

@@ -1,4 +1,5 @@
 import { noise } from '@chainsafe/libp2p-noise'
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import type { ConnectionGater, PeerId } from '@libp2p/interface'
 import { mdns } from '@libp2p/mdns'
 import { tcp } from '@libp2p/tcp'
@@ -11,6 +12,7 @@ import type { KeyId } from '../schema/signer.ts'
 import { dhtServices } from './dht.ts'
 import { STREAM_WINDOW_MAX } from './limits.ts'
 import { keyIdOfPeer, libp2pKey } from './peer-id.ts'
+import { RELAYED } from './relayed.ts'
 
 /** Protocols between devices; another version is another name. */
 export const EXCHANGE_PROTOCOL = '/peerkeep/exchange/2.0.0'
@@ -24,7 +26,7 @@ export interface LineOptions {
   readonly listen: readonly string[]
   /** Whether a device that has proved this key may be connected. */
   readonly admits: (key: KeyId) => boolean
-  /** Multiaddrs of bootstrap nodes: these are called, and asked in the DHT, whoever else is admitted. */
+  /** Multiaddrs of bootstrap nodes: these are called, asked in the DHT, and relay, whoever else is admitted. */
   readonly bootstrap?: readonly string[]
   /** Whether devices in the same network are looked for, and told of this one. */
   readonly isLocal?: boolean
@@ -32,6 +34,12 @@ export interface LineOptions {
 
 /** The service by which devices in one network find each other: they tell their PeerIds and addresses, no more. */
 const LOCAL_SERVICE = '_peerkeep._udp.local'
+
+/**
+ * Options of all that devices say to each other: libp2p takes a relayed connection for too short to be used, unless
+ * told otherwise.
+ */
+export const alsoRelayed = { runOnLimitedConnection: true } as const
 
 /** The PeerIds of bootstrap nodes, which their addresses end in. */
 export function peersOfNodes(addresses: readonly string[]): ReadonlySet<string> {
@@ -56,18 +64,22 @@ export async function openLine({
     denyDialMultiaddr: () => false,
     denyInboundEncryptedConnection: isRefused,
     denyOutboundEncryptedConnection: peer => !nodes.has(peer.toString()) && isRefused(peer),
+    // Who comes through a relay has to prove its key to this device like anybody else.
+    denyInboundRelayedConnection: (relay, peer) => !nodes.has(relay.toString()) || isRefused(peer),
   }
+  const hasNodes = bootstrap.length > 0
   try {
     return await createLibp2p({
       privateKey: await libp2pKey(seed),
-      addresses: { listen: [...listen] },
-      transports: [tcp()],
+      // At whichever bootstrap nodes are connected.
+      addresses: { listen: hasNodes ? [...listen, RELAYED] : [...listen] },
+      transports: hasNodes ? [tcp(), circuitRelayTransport()] : [tcp()],
       // The first that both know: TLS is half as fast again, noise is what everybody has.
       connectionEncrypters: [tls(), noise()],
       streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_MAX } })],
       connectionGater,
       peerDiscovery: isLocal ? [mdns({ serviceTag: LOCAL_SERVICE })] : [],
-      services: bootstrap.length > 0 ? dhtServices('asks') : {},
+      services: hasNodes ? dhtServices('asks') : {},
       // Devices behind one router share an address, and meet all at once when it restarts.
       connectionManager: { inboundConnectionThreshold: 50, maxIncomingPendingConnections: 50 },
     })

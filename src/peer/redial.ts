@@ -3,8 +3,9 @@ import type { Libp2p } from 'libp2p'
 
 import type { Clock } from '../base/clock.ts'
 import type { KeyId } from '../schema/signer.ts'
-import { FIND_PEER_MS, REDIAL_MAX_MS, REDIAL_MIN_MS } from './limits.ts'
+import { DIRECT_AGAIN_MS, FIND_PEER_MS, REDIAL_MAX_MS, REDIAL_MIN_MS } from './limits.ts'
 import { peerIdOfKey } from './peer-id.ts'
+import { isRelayed } from './relayed.ts'
 import type { Rendezvous } from './rendezvous.ts'
 import type { Membership } from './source.ts'
 
@@ -20,20 +21,26 @@ interface RedialParts {
   readonly membership: Membership
   readonly clock: Clock
   readonly isConnected: (key: KeyId) => boolean
+  /** Whether it is connected without a relay. */
+  readonly isDirect: (key: KeyId) => boolean
   readonly rendezvous: Rendezvous
 }
 
 export function openRedial(parts: RedialParts): Redial {
-  const { membership, clock, isConnected } = parts
+  const { membership, clock, isConnected, isDirect } = parts
   const stopping = new AbortController()
   let stopTimer: (() => void) | undefined
   let wait = REDIAL_MIN_MS
   let isCalling = false
+  let triedAt = -Infinity
 
   async function callAll(): Promise<void> {
+    const mayTry = clock.monotonic() - triedAt >= DIRECT_AGAIN_MS
+    if (mayTry) triedAt = clock.monotonic()
     for (const key of membership.members()) {
-      if (isConnected(key) || stopping.signal.aborted) continue
-      await findAndCall(parts, key, stopping.signal)
+      if (stopping.signal.aborted) return
+      if (!isConnected(key)) await findAndCall(parts, key, stopping.signal)
+      else if (mayTry && !isDirect(key)) await callDirectly(parts, key, stopping.signal)
     }
   }
 
@@ -57,6 +64,7 @@ export function openRedial(parts: RedialParts): Redial {
   return {
     look() {
       wait = REDIAL_MIN_MS
+      triedAt = -Infinity
       schedule(0)
     },
     stop() {
@@ -66,7 +74,17 @@ export function openRedial(parts: RedialParts): Redial {
   }
 }
 
-/** First where the device was last, then where the bootstrap nodes have seen it. */
+/** A line that is not through a relay takes the place of one that is. */
+async function callDirectly(
+  { line, membership }: RedialParts,
+  key: KeyId,
+  signal: AbortSignal,
+): Promise<void> {
+  const addresses = (await membership.addresses(key)).filter(address => !isRelayed(address))
+  await callDevice(line, key, { addresses, signal })
+}
+
+/** First where the device was last, then where the bootstrap nodes have seen it, then through these. */
 async function findAndCall(
   { line, membership, rendezvous, clock }: RedialParts,
   key: KeyId,
@@ -80,7 +98,8 @@ async function findAndCall(
     const either = AbortSignal.any([signal, giveUp.signal])
     const found = await rendezvous.find(key, either)
     const addresses = found.filter(address => !remembered.includes(address))
-    await callDevice(line, key, { addresses, signal })
+    if (await callDevice(line, key, { addresses, signal })) return
+    await callDevice(line, key, { addresses: rendezvous.relayed(), signal })
   } finally {
     stopTimer()
   }
@@ -103,5 +122,5 @@ async function callDevice(
 
 /** An address that ends in the PeerId it must prove. */
 export function withPeer(address: string, peer: string): string {
-  return address.includes('/p2p/') ? address : `${address}/p2p/${peer}`
+  return address.endsWith(`/p2p/${peer}`) ? address : `${address}/p2p/${peer}`
 }

@@ -5,11 +5,14 @@ import type { Clock } from '../base/clock.ts'
 import type { KeyId } from '../schema/signer.ts'
 import { FOUND_ADDRESSES_MAX, RENDEZVOUS_CALL_MS } from './limits.ts'
 import { peerIdOfKey } from './peer-id.ts'
+import { RELAYED } from './relayed.ts'
 
 /** How a device is found whose address is not known any more: through nodes that both are connected to. */
 export interface Rendezvous {
   /** Addresses of a device, which may be wrong or old; none when nobody knows it. */
   find(key: KeyId, signal: AbortSignal): Promise<readonly string[]>
+  /** Addresses through the nodes, for a device that cannot be reached at its own. */
+  relayed(): readonly string[]
   stop(): void
 }
 
@@ -52,6 +55,7 @@ export function openRendezvous({ line, nodes, clock }: RendezvousParts): Rendezv
         return []
       }
     },
+    relayed: () => nodes.map(node => node + RELAYED),
     stop() {
       stopping.abort()
       stopTimer?.()

@@ -9,6 +9,7 @@ import { openFlights } from './flights.ts'
 import { sayHello } from './hello.ts'
 import { FOUND_ADDRESSES_MAX, NOTICE_PAUSE_MS, RUNS_PER_DEVICE_MAX } from './limits.ts'
 import type { Hello, Message, Whereabouts } from './messages.ts'
+import { isRelayed } from './relayed.ts'
 import { openRivals, type Rivals } from './rivals.ts'
 import { runSession, type Session, type SessionLine, type SessionState } from './session.ts'
 import type { Membership, ReplicaSource } from './source.ts'
@@ -55,7 +56,7 @@ export interface ReplicaOptions {
   readonly log: Log
   /** Where this device listens. */
   readonly addresses: () => readonly string[]
-  /** Called when another address of a device has become known. */
+  /** Called when there may be a better address to call a device at. */
   readonly onHeard?: () => void
 }
 
@@ -173,7 +174,10 @@ export function openReplica(options: ReplicaOptions): Replica {
     rivals.joined(session)
     void membership
       .remember(keyId, theirs.addresses)
-      .then(() => introduce(session, theirs))
+      .then(async () => {
+        if (isRelayed(line.path)) options.onHeard?.()
+        await introduce(session, theirs)
+      })
       .catch(() => undefined)
     askQuietly()
     listeners.tell()

@@ -147,6 +147,7 @@ export function openTestHost(
     readonly clock?: Clock
     readonly source?: ReplicaSource
     readonly membership?: Membership
+    readonly listen?: readonly string[]
   } = {},
 ): Promise<PeerHost> {
   const write = (event: string): void => void device.lines.push(event)
@@ -156,7 +157,7 @@ export function openTestHost(
   return openPeerHost({
     ...sharedOptions,
     seed: device.seed,
-    listen: ['/ip4/127.0.0.1/tcp/0'],
+    listen: options.listen ?? ['/ip4/127.0.0.1/tcp/0'],
     bootstrap,
     source,
     membership: options.membership ?? fixedMembers(device.keyId, keys, addresses),
