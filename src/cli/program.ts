@@ -20,7 +20,7 @@ export function createProgram(host: NodeJS.Process, signal: AbortSignal): Progra
     .description('Personal storage that outlives its devices.')
     .version(readVersion(), '--version', 'print the version')
     .option(
-      '--home DIR',
+      '--home <DIR>',
       'where this node keeps everything (default: $PEERKEEP_HOME or the usual place)',
     )
     .option('--json', 'print results as JSON, one value a line')

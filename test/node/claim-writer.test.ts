@@ -7,18 +7,19 @@ import { openDoor } from '../../src/blob/receive.ts'
 import { type ClaimWriter, openClaimWriter } from '../../src/node/claim-writer.ts'
 import { classifyBlob } from '../../src/schema/classify.ts'
 import { ed25519Signer } from '../../src/schema/ed25519-signer.ts'
+import { parseSchema } from '../../src/schema/parse-schema.ts'
 import { openSimClock } from '../sim/sim-clock.ts'
 
 const minute = 60_000
 
-function openWriter(clockLead: () => number) {
+function openWriter(clockLead: () => number, latest: () => bigint = () => 0n) {
   const store = openMemoryStore({ classify: classifyBlob })
   const claims = openClaimWriter({
     signer: ed25519Signer(new Uint8Array(32).fill(1)),
     door: openDoor(store, () => undefined),
     index: () => ({
       catchUp: async () => undefined,
-      latestClaimDate: async () => 0n,
+      latestClaimDate: async () => latest(),
       plannedPermanode: async () => undefined,
     }),
     clock: openSimClock(),
@@ -26,7 +27,7 @@ function openWriter(clockLead: () => number) {
     clockLead,
     onSigned: () => undefined,
   })
-  return { claims, stored: async () => (await Array.fromAsync(store.enumerate())).length }
+  return { claims, store, stored: async () => (await Array.fromAsync(store.enumerate())).length }
 }
 
 const file = { file: 'sha224-d14a028c2a3a2bc9476102bb288234c415a2b01f828ea62ac5b3e42f' } as const
@@ -62,3 +63,24 @@ test('a clock a few minutes off signs, one set right signs again, and one by for
   lead = 0
   await claims.randomPermanode()
 })
+
+test('what is signed is dated after everything that was seen, and each after the one before', async () => {
+  const now = BigInt(openSimClock().now()) * 1_000_000n
+  let latest = now + 300_000_000_000n
+  const { claims, store } = openWriter(
+    () => 0,
+    () => latest,
+  )
+  const dates: bigint[] = []
+  for (let at = 0; at < 4; at += 1) {
+    if (at === 2) latest += 60_000_000_000n
+    const schema = parseSchema((await store.fetch(await claims.randomPermanode())) ?? NOTHING)
+    assert.ok(schema?.type === 'permanode')
+    dates.push(schema.date)
+  }
+  const [first = 0n, second = 0n, third = 0n, fourth = 0n] = dates
+  assert.ok(first > now + 300_000_000_000n && second > first)
+  assert.ok(third > latest && fourth > third)
+})
+
+const NOTHING = new Uint8Array()

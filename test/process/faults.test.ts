@@ -164,3 +164,15 @@ test('two processes on one home: the second is told who holds it', async () => {
   assert.match(second.stderr, new RegExp(`in use by process ${node.process.pid} \\(up\\)`))
   assert.equal(await mustRun(home, 'snapshots'), '', 'commands are served meanwhile')
 })
+
+test('--home names another home than the environment does', async () => {
+  await using work = await workDirectory()
+  const [usual, named] = [join(work.path, 'usual'), join(work.path, 'named')]
+  await mustRun(usual, '--home', named, 'init', '--words-file', join(work.path, 'words'))
+  assert.equal((await run(usual, 'status')).code, 4)
+  for (const args of [
+    ['--home', named, 'status'],
+    [`--home=${named}`, 'status'],
+  ])
+    assert.match(await mustRun(usual, ...args), new RegExp(named))
+})
