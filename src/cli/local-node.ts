@@ -86,8 +86,13 @@ async function writeNewFile(path: string, content: string): Promise<void> {
 
 export async function showConfig(paths: HomePaths, isLowLevel: boolean): Promise<JsonObject> {
   const config = await loadConfig(nodeFiles, paths.config)
-  const { name, http, listen, store } = config
-  const shown = { name: name ?? null, http, listen, store: store ?? paths.blobs }
+  const { name, http, listen, store, reserve } = config
+  const shown = {
+    ...config,
+    name: name ?? null,
+    store: store ?? paths.blobs,
+    reserve: reserve ?? null,
+  }
   if (!isLowLevel) return shown
   return {
     home: paths.directory,
@@ -106,7 +111,14 @@ export async function showConfig(paths: HomePaths, isLowLevel: boolean): Promise
     keys: paths.keys,
     state: paths.state,
     http: { socket: paths.socket, listen: http },
-    peer: { listen },
+    peer: {
+      listen,
+      bootstrap: config.bootstrap,
+      local: config.local,
+      reserve: shown.reserve,
+      claimsADay: config.claims,
+    },
+    scrub: { days: config.scrub },
   }
 }
 

@@ -52,6 +52,9 @@ const readers: { readonly [Key in keyof Config]: (value: unknown, key: string) =
   claims: readCount,
 }
 
+/** What `config set` takes. */
+export const configKeys: readonly string[] = Object.keys(readers).sort()
+
 /** The file as a config. Rejects with `BAD_CONFIG` naming the file, the line or key, and what it takes. */
 export async function loadConfig(files: FileLayer, path: string): Promise<Config> {
   return { ...defaultConfig, ...(await loadTable(files, path)) }
@@ -90,10 +93,9 @@ function readTable(table: Readonly<Record<string, unknown>>, source: string): Pa
   const config: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(table)) {
     if (!Object.hasOwn(readers, key)) {
-      const known = Object.keys(readers).join(', ')
       throw new PeerkeepError(
         'BAD_CONFIG',
-        `${source}: there is no setting ${key}; known are ${known}`,
+        `${source}: there is no setting ${key}; known are ${configKeys.join(', ')}`,
       )
     }
     config[key] = readers[key as keyof Config](value, `${source}: ${key}`)

@@ -40,8 +40,7 @@ function happen(side: Side, event: SyncEvent, mayStore = true): void {
       happen(side, { kind: 'fetched', set: action.set })
       // As the index tells of what it has taken up.
       if (mayStore) happen(side, { kind: 'changed', set: action.set })
-    }
-    else if (action.kind === 'compared' && action.set === 'claims' && action.isEqual)
+    } else if (action.kind === 'compared' && action.set === 'claims' && action.isEqual)
       side.equal += 1
   }
 }

@@ -1,3 +1,4 @@
+import { configKeys } from '../../node/config.ts'
 import { fields } from '../json-fields.ts'
 import type { CommandHost } from '../command-host.ts'
 
@@ -24,7 +25,7 @@ export function defineConfig({ program, cli, home }: CommandHost): void {
   config
     .command('set')
     .summary('change one setting')
-    .argument('<key>', 'name, http, listen or store')
+    .argument('<key>', `one of ${configKeys.join(', ')}`)
     .argument('<value>', 'its value; lists are separated by commas')
     .action(async (key: string, value: string) => {
       const io = cli()

@@ -28,7 +28,8 @@ export function describeLines(value: JsonValue, indent = ''): readonly string[] 
       if (items.every(item => typeof item !== 'object')) {
         return items.map(item => `${indent}${key}: ${printable(String(item))}`)
       }
-      return items.flatMap(item => [`${indent}${key}:`, ...describeLines(item, `${indent}  `)])
+      if (items.length === 0) return []
+      return [`${indent}${key}:`, ...items.flatMap(item => describeLines(item, `${indent}  `))]
     }
     if (typeof field === 'object') {
       return [`${indent}${key}:`, ...describeLines(field, `${indent}  `)]
