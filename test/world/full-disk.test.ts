@@ -28,7 +28,7 @@ test('a disk that is full in the middle of a sync pauses it, and it goes on when
   const paused = node.replica.sessions().map(session => session.state().paused)
   assert.ok(
     paused.some(reason => reason === 'the disk is full'),
-    `${paused}`,
+    String(paused),
   )
   // It was asked again and again whether there is room, not all the time.
   assert.ok(refused < 100, `${refused} writes`)
