@@ -1,6 +1,6 @@
 import type { BlobRef } from '../blob/ref.ts'
 import type { Branches } from './reconcile-messages.ts'
-import { digitAt, elementOf, type KeyedId, keyedIds, POSITION_DIGITS } from './keyed-id.ts'
+import { digitAt, elementOf, type KeyedId, keyedIds, POSITION_DIGITS, tagOf } from './keyed-id.ts'
 import { LEAF_MEMBERS_MAX, LEAF_MEMBERS_MIN } from './limits.ts'
 import type { MemberPool, Slot } from './member-pool.ts'
 import { decodeTrie, encodeTrie } from './trie-checkpoint.ts'
@@ -73,7 +73,10 @@ function trieOf(key: Uint8Array, parts: TrieParts): SetTrie {
     },
     keyCheck,
     idOf,
-    has: ref => pool.find(nodes.chainOf(placeOf(nodes, idOf(ref)).leaf), ref).slot !== 0,
+    has(ref) {
+      const id = idOf(ref)
+      return pool.find(nodes.chainOf(placeOf(nodes, id).leaf), ref, tagOf(id)).slot !== 0
+    },
     insert: ref => insert(parts, ref),
     delete: ref => remove(parts, ref),
     encode: () => encodeTrie(key, parts),
@@ -128,9 +131,10 @@ function insert(parts: TrieParts, ref: BlobRef): boolean {
   const id = idOf(ref)
   const { path, leaf } = placeOf(nodes, id)
   const head = nodes.chainOf(leaf)
-  if (pool.find(head, ref).slot !== 0) return false
+  const tag = tagOf(id)
+  if (pool.find(head, ref, tag).slot !== 0) return false
   nodes.add(path, id)
-  nodes.setChain(leaf, pool.push(ref, head))
+  nodes.setChain(leaf, pool.push(ref, tag, head))
   split(parts, leaf, path.length - 1)
   parts.lastLeaf = undefined
   return true
@@ -140,7 +144,7 @@ function remove(parts: TrieParts, ref: BlobRef): boolean {
   const { nodes, pool, idOf } = parts
   const id = idOf(ref)
   const { path, leaf } = placeOf(nodes, id)
-  const { slot, before } = pool.find(nodes.chainOf(leaf), ref)
+  const { slot, before } = pool.find(nodes.chainOf(leaf), ref, tagOf(id))
   if (slot === 0) return false
   if (before === 0) nodes.setChain(leaf, pool.nextOf(slot))
   else pool.setNext(before, pool.nextOf(slot))

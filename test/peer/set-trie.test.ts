@@ -142,10 +142,10 @@ test('digests that begin alike are different refs by different hash functions', 
 
 test('the room of a member that left is taken by the next one', () => {
   const pool = openMemberPool()
-  const first = pool.push(refNumber(0), 0)
-  pool.push(refNumber(1), first)
+  const first = pool.push(refNumber(0), 5, 0)
+  pool.push(refNumber(1), 6, first)
   pool.release(first)
-  assert.equal(pool.push(refNumber(2), 0), first)
+  assert.equal(pool.push(refNumber(2), 7, 0), first)
   assert.equal(pool.refAt(first), refNumber(2))
 })
 
