@@ -45,7 +45,6 @@ const SLAB_SLOTS = 1024
 const KIND_BITS = 2
 
 interface Shelf {
-  readonly digestBytes: number
   readonly digests: Buffer[]
   /** Two words a slot: the slot that follows, and the tag, so that a chain is gone along in one place. */
   readonly links: Uint32Array[]
@@ -58,8 +57,7 @@ const indexOf = (slot: Slot): number => (slot >>> KIND_BITS) % SLAB_SLOTS
 const kindOf = (slot: Slot): RefKind => (slot & 3) as RefKind
 
 export function openMemberPool(): MemberPool {
-  const shelves: readonly Shelf[] = refKinds.map(kind => ({
-    digestBytes: digestBytesOf(kind),
+  const shelves: readonly Shelf[] = refKinds.map(() => ({
     digests: [],
     links: [],
     used: 0,
@@ -105,14 +103,14 @@ export function openMemberPool(): MemberPool {
       return slot
     },
     copyDigest(slot, into, at) {
-      const { digestBytes } = shelfOf(kindOf(slot))
-      const from = indexOf(slot) * digestBytes
-      return digestsOf(slot).copy(into, at, from, from + digestBytes)
+      const length = digestBytesOf(kindOf(slot))
+      const from = indexOf(slot) * length
+      return digestsOf(slot).copy(into, at, from, from + length)
     },
     kindOf,
     release: slot => void shelfOf(kindOf(slot)).free.push(slot),
     refAt(slot) {
-      const at = indexOf(slot) * shelfOf(kindOf(slot)).digestBytes
+      const at = indexOf(slot) * digestBytesOf(kindOf(slot))
       return readDigest(kindOf(slot), digestsOf(slot), at)
     },
     tagAt: slot => linksOf(slot)[2 * indexOf(slot) + 1] ?? 0,
@@ -137,7 +135,7 @@ function takeSlot(shelf: Shelf, kind: RefKind): Slot {
   const freed = shelf.free.pop()
   if (freed !== undefined) return freed
   if (shelf.used === shelf.digests.length * SLAB_SLOTS) {
-    shelf.digests.push(Buffer.alloc(SLAB_SLOTS * shelf.digestBytes))
+    shelf.digests.push(Buffer.alloc(SLAB_SLOTS * digestBytesOf(kind)))
     shelf.links.push(new Uint32Array(2 * SLAB_SLOTS))
   }
   const slot = ((shelf.used << KIND_BITS) | kind) >>> 0
