@@ -55,6 +55,11 @@ export function elementWord(id: KeyedId, word: number): number {
   return value
 }
 
+/** The lowest word of a member's element: all that is looked at while one member is searched for among many. */
+export function tagOf(id: KeyedId): number {
+  return elementWord(id, 3)
+}
+
 /** The value of a hex digit of an id or a prefix. */
 export function digitAt(id: string, index: number): number {
   const code = id.charCodeAt(index)

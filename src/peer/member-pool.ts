@@ -12,24 +12,25 @@ import {
 export type Slot = number
 
 /**
- * Millions of refs in a few large buffers, each with the slot that follows it in its chain: 36 bytes for a SHA-224,
- * where an object of its own would take over 100. Slots are reused; the memory of a pool never shrinks.
+ * Millions of refs in a few large buffers, each with its tag and the slot that follows it in its chain: 36 bytes for a
+ * SHA-224, where an object of its own would take over 100. Slots are reused; the memory of a pool never shrinks.
  */
 export interface MemberPool {
-  /** Stores a ref at the head of a chain. */
-  push(ref: BlobRef, next: Slot): Slot
+  /** Stores a ref at the head of a chain. Its tag, 32 bits, is always the same and hardly ever another one's. */
+  push(ref: BlobRef, tag: number, next: Slot): Slot
   /** The same for a digest that lies in `from`. */
-  pushDigest(digest: Digest, next: Slot): Slot
+  pushDigest(digest: Digest, tag: number, next: Slot): Slot
   /** Copies a slot's digest to `into`; returns how many bytes it has. */
   copyDigest(slot: Slot, into: Buffer, at: number): number
   kindOf(slot: Slot): RefKind
   /** Gives a slot back; it must be in no chain any more. */
   release(slot: Slot): void
   refAt(slot: Slot): BlobRef
+  tagAt(slot: Slot): number
   nextOf(slot: Slot): Slot
   setNext(slot: Slot, next: Slot): void
   /** The slot of a ref in the chain that begins at `head`, and the one before it; 0 where there is none. */
-  find(head: Slot, ref: BlobRef): { readonly slot: Slot; readonly before: Slot }
+  find(head: Slot, ref: BlobRef, tag: number): { readonly slot: Slot; readonly before: Slot }
 }
 
 interface Digest {
@@ -44,9 +45,8 @@ const SLAB_SLOTS = 1024
 const KIND_BITS = 2
 
 interface Shelf {
-  readonly digestBytes: number
   readonly digests: Buffer[]
-  /** Two words a slot: the slot that follows, and the first of the digest, so that a chain is gone along in one place. */
+  /** Two words a slot: the slot that follows, and the tag, so that a chain is gone along in one place. */
   readonly links: Uint32Array[]
   used: number
   free: number[]
@@ -57,8 +57,7 @@ const indexOf = (slot: Slot): number => (slot >>> KIND_BITS) % SLAB_SLOTS
 const kindOf = (slot: Slot): RefKind => (slot & 3) as RefKind
 
 export function openMemberPool(): MemberPool {
-  const shelves: readonly Shelf[] = refKinds.map(kind => ({
-    digestBytes: digestBytesOf(kind),
+  const shelves: readonly Shelf[] = refKinds.map(() => ({
     digests: [],
     links: [],
     used: 0,
@@ -66,8 +65,6 @@ export function openMemberPool(): MemberPool {
   }))
   const shelfOf = (kind: RefKind): Shelf => shelves[kind - 1] as Shelf
   const wanted = Buffer.alloc(digestBytesOf(3))
-  /** Whose digest lies in `wanted`: who looks for a ref in vain puts it in next. */
-  let wantedRef: BlobRef | undefined
 
   const digestsOf = (slot: Slot): Buffer => shelfOf(kindOf(slot)).digests[slabOf(slot)] as Buffer
   const linksOf = (slot: Slot): Uint32Array =>
@@ -77,53 +74,55 @@ export function openMemberPool(): MemberPool {
     linksOf(slot)[2 * indexOf(slot)] = next
   }
 
-  function want(ref: BlobRef): RefKind {
-    if (ref !== wantedRef) writeDigest(ref, wanted, 0)
-    wantedRef = ref
-    return refKindOf(ref)
-  }
-
-  function pushDigest({ kind, from, at }: Digest, next: Slot): Slot {
-    const shelf = shelfOf(kind)
-    const slot = takeSlot(shelf, kind)
-    from.copy(digestsOf(slot), indexOf(slot) * shelf.digestBytes, at, at + shelf.digestBytes)
-    linksOf(slot)[2 * indexOf(slot) + 1] = from.readUInt32LE(at)
-    setNext(slot, next)
+  function take(kind: RefKind, tag: number, next: Slot): Slot {
+    const slot = takeSlot(shelfOf(kind), kind)
+    const links = linksOf(slot)
+    links[2 * indexOf(slot)] = next
+    links[2 * indexOf(slot) + 1] = tag
     return slot
   }
 
-  /** Whether a slot has the digest that lies in `wanted`. */
-  function isWanted(slot: Slot): boolean {
-    const { digestBytes } = shelfOf(kindOf(slot))
-    const at = indexOf(slot) * digestBytes
-    return digestsOf(slot).compare(wanted, 0, digestBytes, at, at + digestBytes) === 0
+  function isRef(slot: Slot, ref: BlobRef): boolean {
+    if (kindOf(slot) !== refKindOf(ref)) return false
+    const length = writeDigest(ref, wanted, 0)
+    const at = indexOf(slot) * length
+    return digestsOf(slot).compare(wanted, 0, length, at, at + length) === 0
   }
 
   return {
-    push: (ref, next) => pushDigest({ kind: want(ref), from: wanted, at: 0 }, next),
-    pushDigest,
+    push(ref, tag, next) {
+      const kind = refKindOf(ref)
+      const slot = take(kind, tag, next)
+      writeDigest(ref, digestsOf(slot), indexOf(slot) * digestBytesOf(kind))
+      return slot
+    },
+    pushDigest({ kind, from, at }, tag, next) {
+      const slot = take(kind, tag, next)
+      const length = digestBytesOf(kind)
+      from.copy(digestsOf(slot), indexOf(slot) * length, at, at + length)
+      return slot
+    },
     copyDigest(slot, into, at) {
-      const { digestBytes } = shelfOf(kindOf(slot))
-      const from = indexOf(slot) * digestBytes
-      return digestsOf(slot).copy(into, at, from, from + digestBytes)
+      const length = digestBytesOf(kindOf(slot))
+      const from = indexOf(slot) * length
+      return digestsOf(slot).copy(into, at, from, from + length)
     },
     kindOf,
     release: slot => void shelfOf(kindOf(slot)).free.push(slot),
     refAt(slot) {
-      const at = indexOf(slot) * shelfOf(kindOf(slot)).digestBytes
+      const at = indexOf(slot) * digestBytesOf(kindOf(slot))
       return readDigest(kindOf(slot), digestsOf(slot), at)
     },
+    tagAt: slot => linksOf(slot)[2 * indexOf(slot) + 1] ?? 0,
     nextOf,
     setNext,
-    find(head, ref) {
-      const kind = want(ref)
-      const word = wanted.readUInt32LE(0)
+    find(head, ref, tag) {
       let before = 0
       let slot = head
       while (slot !== 0) {
         const links = linksOf(slot)
         const at = 2 * indexOf(slot)
-        if (links[at + 1] === word && kindOf(slot) === kind && isWanted(slot)) break
+        if (links[at + 1] === tag && isRef(slot, ref)) break
         before = slot
         slot = links[at] ?? 0
       }
@@ -136,7 +135,7 @@ function takeSlot(shelf: Shelf, kind: RefKind): Slot {
   const freed = shelf.free.pop()
   if (freed !== undefined) return freed
   if (shelf.used === shelf.digests.length * SLAB_SLOTS) {
-    shelf.digests.push(Buffer.alloc(SLAB_SLOTS * shelf.digestBytes))
+    shelf.digests.push(Buffer.alloc(SLAB_SLOTS * digestBytesOf(kind)))
     shelf.links.push(new Uint32Array(2 * SLAB_SLOTS))
   }
   const slot = ((shelf.used << KIND_BITS) | kind) >>> 0

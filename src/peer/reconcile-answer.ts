@@ -17,14 +17,7 @@ import {
   type Told,
 } from './reconcile-messages.ts'
 import { answerBytes } from './write-reconcile.ts'
-import {
-  areEqual,
-  hexDigits,
-  isLeaf,
-  leafMembers,
-  membersThatSumTo,
-  shortFingerprint,
-} from './set-branches.ts'
+import { areEqual, hexDigits, isLeaf, leafMembers, shortFingerprint } from './set-branches.ts'
 import type { SetView } from './set-trie.ts'
 
 /** What came of questions, and what of it is to be reported. */
@@ -134,17 +127,17 @@ function describeBranch(
   { theirs, listedMax }: { readonly theirs: Branch | undefined; readonly listedMax: number },
 ): Differing {
   if (!isLeaf(set, prefix)) return { kind: 'branches', branches: set.branches(prefix) }
-  const members = leafMembers(set, prefix)
+  const count = set.count(prefix)
   const fingerprint = shortFingerprint(set, prefix)
   // By how many members more there are here, as far as 8 bits tell.
-  const more = ((members.length - (theirs?.count ?? 0)) << 24) >> 24
+  const more = ((count - (theirs?.count ?? 0)) << 24) >> 24
   if (theirs && (more === -1 || more === -2)) return { kind: 'leaf', fingerprint, refs: [] }
   const difference = BigInt.asUintN(64, fingerprint - (theirs?.fingerprint ?? 0n))
-  const found = more === 1 || more === 2 ? membersThatSumTo(difference, members) : undefined
+  const found = more === 1 || more === 2 ? set.membersThatSumTo(prefix, difference) : undefined
   if (found?.length === more)
     return { kind: 'leaf', fingerprint, refs: found.map(({ ref }) => ref) }
-  if (members.length > listedMax) return { kind: 'few' }
-  return { kind: 'all', refs: members.map(({ ref }) => ref) }
+  if (count > listedMax) return { kind: 'few' }
+  return { kind: 'all', refs: refsOf(set, prefix) }
 }
 
 function difference(set: SetView, { prefix, ids }: Extract<Question, { kind: 'ids' }>): Answered {

@@ -24,7 +24,6 @@ import {
   hexDigits,
   isLeaf,
   leafMembers,
-  membersThatSumTo,
   shortFingerprint,
   sumOf,
 } from './set-branches.ts'
@@ -231,8 +230,7 @@ function takeLeaf(draft: Draft, prefix: string, leaf: Extract<Differing, { kind:
   const given = checkRefs(draft, prefix, leaf.refs).filter(({ ref }) => !set.has(ref))
   const sum = shortFingerprint(set, prefix) + sumOf(given) - leaf.fingerprint
   const rest = BigInt.asUintN(64, sum)
-  const lacked =
-    rest === 0n ? [] : isLeaf(set, prefix) && membersThatSumTo(rest, leafMembers(set, prefix))
+  const lacked = rest === 0n ? [] : isLeaf(set, prefix) && set.membersThatSumTo(prefix, rest)
   if (!lacked) {
     draft.tasks.push({ kind: 'compare', prefix, isFew: true })
     return

@@ -1,4 +1,4 @@
-import { elementOf, elementWord, POSITION_DIGITS } from './keyed-id.ts'
+import { elementOf, POSITION_DIGITS } from './keyed-id.ts'
 import { LEAF_MEMBERS_MAX } from './limits.ts'
 import type { Branch } from './reconcile-messages.ts'
 import type { SetView } from './set-trie.ts'
@@ -19,29 +19,6 @@ export function leafMembers(set: SetView, prefix: string): readonly Member[] {
 
 export function areEqual(one: Branch | undefined, other: Branch | undefined): boolean {
   return one?.fingerprint === other?.fingerprint && one?.count === other?.count
-}
-
-/**
- * One or two of the members whose elements add up to a difference of short fingerprints: a leaf hardly ever differs by
- * more, so nothing more need be asked. Undefined where there are none.
- */
-export function membersThatSumTo(
-  difference: bigint,
-  members: readonly Member[],
-): readonly Member[] | undefined {
-  const isSum = (...some: readonly Member[]): boolean =>
-    BigInt.asUintN(64, sumOf(some)) === difference
-  // By their lowest words, which are numbers: large ones cost ten times as much.
-  const low = Number(BigInt.asUintN(32, difference))
-  const before = new Map<number, Member>()
-  for (const member of members) {
-    const word = elementWord(member.id, 3)
-    if (word === low && isSum(member)) return [member]
-    const other = before.get((low - word) >>> 0)
-    if (other && isSum(other, member)) return [other, member]
-    before.set(word, member)
-  }
-  return undefined
 }
 
 export function sumOf(members: readonly Member[]): bigint {

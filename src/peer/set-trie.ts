@@ -1,9 +1,9 @@
 import type { BlobRef } from '../blob/ref.ts'
 import type { Branches } from './reconcile-messages.ts'
-import { digitAt, elementOf, type KeyedId, keyedIds, POSITION_DIGITS } from './keyed-id.ts'
+import { digitAt, elementOf, type KeyedId, keyedIds, POSITION_DIGITS, tagOf } from './keyed-id.ts'
 import { LEAF_MEMBERS_MAX, LEAF_MEMBERS_MIN } from './limits.ts'
-import type { MemberPool, Slot } from './member-pool.ts'
 import { decodeTrie, encodeTrie } from './trie-checkpoint.ts'
+import { chainFrom, membersBeneath, membersOfLeaf, membersThatSumTo } from './trie-members.ts'
 import { ROOT, type TrieNodes } from './trie-nodes.ts'
 import { emptyTrieParts, type Member, type TrieParts } from './trie-parts.ts'
 
@@ -18,7 +18,7 @@ export interface SetTrie extends SetView {
   insert(ref: BlobRef): boolean
   /** False for a ref that is no member. */
   delete(ref: BlobRef): boolean
-  /** A checkpoint of about 30 bytes a member, for `decodeSetTrie`. */
+  /** A checkpoint of about 34 bytes a member, for `decodeSetTrie`. */
   encode(): Uint8Array
 }
 
@@ -34,6 +34,11 @@ export interface SetView {
   branches(prefix: string): Branches
   /** The members of a prefix in the order of their ids. The set must not change before the last is read. */
   members(prefix: string): Generator<Member>
+  /**
+   * One or two members of a prefix, in the order of their ids, whose elements add up to a sum of 64 bits; undefined
+   * where there are none. For prefixes of few members.
+   */
+  membersThatSumTo(prefix: string, sum: bigint): readonly Member[] | undefined
   idOf(ref: BlobRef): KeyedId
 }
 
@@ -73,7 +78,10 @@ function trieOf(key: Uint8Array, parts: TrieParts): SetTrie {
     },
     keyCheck,
     idOf,
-    has: ref => pool.find(nodes.chainOf(placeOf(nodes, idOf(ref)).leaf), ref).slot !== 0,
+    has(ref) {
+      const id = idOf(ref)
+      return pool.find(nodes.chainOf(placeOf(nodes, id).leaf), ref, tagOf(id)).slot !== 0
+    },
     insert: ref => insert(parts, ref),
     delete: ref => remove(parts, ref),
     encode: () => encodeTrie(key, parts),
@@ -98,7 +106,12 @@ function trieOf(key: Uint8Array, parts: TrieParts): SetTrie {
     *members(prefix) {
       const node = nodeOf(nodes, prefix)
       if (node === undefined) yield* membersOf(parts, prefix)
-      else yield* walk(parts, node)
+      else yield* membersBeneath(parts, node)
+    },
+    membersThatSumTo(prefix, sum) {
+      const node = nodeOf(nodes, prefix) ?? placeOf(nodes, prefix as KeyedId).leaf
+      const found = membersThatSumTo(parts, node, sum)
+      return found?.every(({ id }) => id.startsWith(prefix)) ? found : undefined
     },
   }
 }
@@ -128,9 +141,10 @@ function insert(parts: TrieParts, ref: BlobRef): boolean {
   const id = idOf(ref)
   const { path, leaf } = placeOf(nodes, id)
   const head = nodes.chainOf(leaf)
-  if (pool.find(head, ref).slot !== 0) return false
+  const tag = tagOf(id)
+  if (pool.find(head, ref, tag).slot !== 0) return false
   nodes.add(path, id)
-  nodes.setChain(leaf, pool.push(ref, head))
+  nodes.setChain(leaf, pool.push(ref, tag, head))
   split(parts, leaf, path.length - 1)
   parts.lastLeaf = undefined
   return true
@@ -140,7 +154,7 @@ function remove(parts: TrieParts, ref: BlobRef): boolean {
   const { nodes, pool, idOf } = parts
   const id = idOf(ref)
   const { path, leaf } = placeOf(nodes, id)
-  const { slot, before } = pool.find(nodes.chainOf(leaf), ref)
+  const { slot, before } = pool.find(nodes.chainOf(leaf), ref, tagOf(id))
   if (slot === 0) return false
   if (before === 0) nodes.setChain(leaf, pool.nextOf(slot))
   else pool.setNext(before, pool.nextOf(slot))
@@ -181,33 +195,6 @@ function join({ nodes, pool }: TrieParts, node: number): void {
   nodes.setChain(node, head)
 }
 
-function chainFrom(pool: MemberPool, head: Slot): Slot[] {
-  const slots: Slot[] = []
-  for (let slot = head; slot !== 0; slot = pool.nextOf(slot)) slots.push(slot)
-  return slots
-}
-
-function* walk(parts: TrieParts, node: number): Generator<Member> {
-  const { nodes } = parts
-  if (nodes.isLeaf(node)) {
-    yield* leafMembers(parts, node)
-    return
-  }
-  const first = nodes.childrenOf(node)
-  for (let child = first; child < first + 16; child += 1) yield* walk(parts, child)
-}
-
-function leafMembers(parts: TrieParts, leaf: number): readonly Member[] {
-  const { nodes, pool, idOf, lastLeaf } = parts
-  if (lastLeaf?.leaf === leaf) return lastLeaf.members
-  const members = chainFrom(pool, nodes.chainOf(leaf))
-    .map(slot => pool.refAt(slot))
-    .map(ref => ({ ref, id: idOf(ref) }))
-    .sort((a, b) => (a.id < b.id ? -1 : 1))
-  parts.lastLeaf = { leaf, members }
-  return members
-}
-
 function branchesOfMembers(members: readonly Member[], depth: number): Branches {
   const sums = Array.from({ length: 16 }, () => ({ fingerprint: 0n, count: 0 }))
   for (const { id } of members) {
@@ -224,5 +211,5 @@ function branchesOfMembers(members: readonly Member[], depth: number): Branches 
 /** The members of a prefix that lies below a leaf. */
 function membersOf(parts: TrieParts, prefix: string): Member[] {
   const { leaf } = placeOf(parts.nodes, prefix as KeyedId)
-  return leafMembers(parts, leaf).filter(({ id }) => id.startsWith(prefix))
+  return membersOfLeaf(parts, leaf).filter(({ id }) => id.startsWith(prefix))
 }

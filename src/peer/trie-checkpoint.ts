@@ -5,16 +5,17 @@ import { ROOT } from './trie-nodes.ts'
 import type { TrieParts } from './trie-parts.ts'
 
 /**
- * A trie as bytes, about 30 a member, so that a start need not hash every ref: `PKTR`, the version, the root, then an
+ * A trie as bytes, about 34 a member, so that a start need not hash every ref: `PKTR`, the version, the root, then an
  * HMAC-SHA-256 by the trie's key over all that. A node is a 1 and its 16 children, or a 0, its fingerprint (16 bytes),
- * its count (4 bytes), and its members, each a byte for its hash function and its digest.
+ * its count (4 bytes), and its members, each a byte for its hash function, its tag (4 bytes) and its digest.
  */
-const MAGIC = Buffer.from('PKTR\x01')
+const MAGIC = Buffer.from('PKTR\x02')
 const MAC_BYTES = 32
 const LEAF = 0
 const INNER = 1
 const LEAF_HEAD_BYTES = 21
 const FAN_OUT = 16
+const TAG_BYTES = 4
 
 interface Cursor {
   readonly bytes: Buffer
@@ -52,7 +53,9 @@ function bytesMax({ nodes }: TrieParts): number {
     for (let digit = 0; digit < FAN_OUT; digit += 1) sum += headsOf(nodes.childrenOf(node) + digit)
     return sum
   }
-  return MAGIC.length + headsOf(ROOT) + nodes.countOf(ROOT) * REF_BYTES_MAX + MAC_BYTES
+  return (
+    MAGIC.length + headsOf(ROOT) + nodes.countOf(ROOT) * (TAG_BYTES + REF_BYTES_MAX) + MAC_BYTES
+  )
 }
 
 function writeNode(parts: TrieParts, node: number, cursor: Cursor): void {
@@ -75,6 +78,7 @@ function writeLeaf({ nodes, pool }: TrieParts, leaf: number, cursor: Cursor): vo
   cursor.at = bytes.writeUInt32BE(nodes.countOf(leaf), cursor.at)
   for (let slot = nodes.chainOf(leaf); slot !== 0; slot = pool.nextOf(slot)) {
     cursor.at = bytes.writeUInt8(pool.kindOf(slot), cursor.at)
+    cursor.at = bytes.writeUInt32BE(pool.tagAt(slot), cursor.at)
     cursor.at += pool.copyDigest(slot, bytes, cursor.at)
   }
 }
@@ -106,8 +110,12 @@ function readLeaf({ nodes, pool }: TrieParts, leaf: number, cursor: Cursor): voi
   nodes.restore(leaf, count, sum)
   for (let left = count; left > 0; left -= 1) {
     const kind = parseRefKind(bytes.readUInt8(cursor.at)) ?? 2
-    const digest = { kind, from: bytes, at: cursor.at + 1 }
-    nodes.setChain(leaf, pool.pushDigest(digest, nodes.chainOf(leaf)))
-    cursor.at += 1 + digestBytesOf(kind)
+    const tag = bytes.readUInt32BE(cursor.at + 1)
+    cursor.at += 1 + TAG_BYTES
+    nodes.setChain(
+      leaf,
+      pool.pushDigest({ kind, from: bytes, at: cursor.at }, tag, nodes.chainOf(leaf)),
+    )
+    cursor.at += digestBytesOf(kind)
   }
 }

@@ -5,7 +5,7 @@ import type { Branch } from './reconcile-messages.ts'
 export const ROOT = 0
 
 /**
- * The nodes of a trie as columns of numbers, 28 bytes a node. A node is a leaf with a chain of members, or it has 16
+ * The nodes of a trie as rows of numbers, 32 bytes a node. A node is a leaf with a chain of members, or it has 16
  * children that lie beside each other. Each has the count and the sum of everything beneath it.
  */
 export interface TrieNodes {
@@ -32,12 +32,15 @@ export interface TrieNodes {
 const FAN_OUT = 16
 const NODES_AT_FIRST = 32
 
+/** A row: four words of the sum, the highest first, then these, and one to spare: two rows fill a line of the cache. */
+const ROW = 8
+const COUNT = 4
+const CHILDREN = 5
+const CHAIN = 6
+
 // oxlint-disable-next-line max-lines-per-function -- one state, and the steps that share it
 export function openTrieNodes(): TrieNodes {
-  let sums = new Uint32Array(4 * NODES_AT_FIRST)
-  let counts = new Uint32Array(NODES_AT_FIRST)
-  let children = new Uint32Array(NODES_AT_FIRST)
-  let chains = new Uint32Array(NODES_AT_FIRST)
+  let rows = new Uint32Array(ROW * NODES_AT_FIRST)
   const freeBlocks: number[] = []
   // Two words become a number of 64 bits by lying in one place (all that runs Node is little endian).
   const element = [0, 0, 0, 0]
@@ -45,32 +48,16 @@ export function openTrieNodes(): TrieNodes {
   const long = new BigUint64Array(words.buffer)
   let used = FAN_OUT
 
-  function grow(): void {
-    const length = counts.length * 2
-    const larger = (old: Uint32Array, size: number): Uint32Array<ArrayBuffer> => {
-      const column = new Uint32Array(size)
-      column.set(old)
-      return column
-    }
-    sums = larger(sums, 4 * length)
-    counts = larger(counts, length)
-    children = larger(children, length)
-    chains = larger(chains, length)
-  }
-
   function takeBlock(): number {
     const freed = freeBlocks.pop()
     if (freed !== undefined) return freed
-    if (used + FAN_OUT > counts.length) grow()
+    if (ROW * (used + FAN_OUT) > rows.length) {
+      const larger = new Uint32Array(2 * rows.length)
+      larger.set(rows)
+      rows = larger
+    }
     used += FAN_OUT
     return used - FAN_OUT
-  }
-
-  function clear(node: number): void {
-    sums.fill(0, 4 * node, 4 * node + 4)
-    counts[node] = 0
-    children[node] = 0
-    chains[node] = 0
   }
 
   /** Adds `sign` times an element, modulo 2^128. */
@@ -79,53 +66,53 @@ export function openTrieNodes(): TrieNodes {
     for (const node of path) {
       let carry = 0
       for (let word = 3; word >= 0; word -= 1) {
-        const at = 4 * node + word
-        const sum = (sums[at] ?? 0) + (element[word] ?? 0) + carry
-        sums[at] = sum
+        const at = ROW * node + word
+        const sum = (rows[at] ?? 0) + (element[word] ?? 0) + carry
+        rows[at] = sum
         carry = sum > 0xffff_ffff ? 1 : sum < 0 ? -1 : 0
       }
-      counts[node] = (counts[node] ?? 0) + sign
+      rows[ROW * node + COUNT] = (rows[ROW * node + COUNT] ?? 0) + sign
     }
   }
 
   return {
-    countOf: node => counts[node] ?? 0,
+    countOf: node => rows[ROW * node + COUNT] ?? 0,
     sumOf(node) {
       let sum = 0n
       for (let word = 0; word < 4; word += 1)
-        sum = (sum << 32n) | BigInt(sums[4 * node + word] ?? 0)
+        sum = (sum << 32n) | BigInt(rows[ROW * node + word] ?? 0)
       return sum
     },
     branchOf(node) {
-      const count = counts[node] ?? 0
+      const count = rows[ROW * node + COUNT] ?? 0
       if (count === 0) return undefined
-      ;[words[1], words[0]] = [sums[4 * node + 2] ?? 0, sums[4 * node + 3] ?? 0]
+      ;[words[1], words[0]] = [rows[ROW * node + 2] ?? 0, rows[ROW * node + 3] ?? 0]
       return { fingerprint: long[0] ?? 0n, count: count & 0xff }
     },
-    isLeaf: node => children[node] === 0,
-    childrenOf: node => children[node] ?? 0,
-    chainOf: leaf => chains[leaf] ?? 0,
+    isLeaf: node => rows[ROW * node + CHILDREN] === 0,
+    childrenOf: node => rows[ROW * node + CHILDREN] ?? 0,
+    chainOf: leaf => rows[ROW * leaf + CHAIN] ?? 0,
     setChain(leaf, head) {
-      chains[leaf] = head
+      rows[ROW * leaf + CHAIN] = head
     },
     add: (path, id) => change(path, id, 1),
     subtract: (path, id) => change(path, id, -1),
     split(leaf) {
       const first = takeBlock()
-      children[leaf] = first
-      chains[leaf] = 0
+      rows[ROW * leaf + CHILDREN] = first
+      rows[ROW * leaf + CHAIN] = 0
       return first
     },
     merge(node) {
-      const first = children[node] ?? 0
-      for (let child = first; child < first + FAN_OUT; child += 1) clear(child)
+      const first = rows[ROW * node + CHILDREN] ?? 0
+      rows.fill(0, ROW * first, ROW * (first + FAN_OUT))
       freeBlocks.push(first)
-      children[node] = 0
+      rows[ROW * node + CHILDREN] = 0
     },
     restore(node, count, sum) {
-      counts[node] = count
+      rows[ROW * node + COUNT] = count
       for (let word = 0; word < 4; word += 1)
-        sums[4 * node + word] = Number(BigInt.asUintN(32, sum >> BigInt(96 - 32 * word)))
+        rows[ROW * node + word] = Number(BigInt.asUintN(32, sum >> BigInt(96 - 32 * word)))
     },
   }
 }

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 
 import { type BlobRef, parseBlobRef } from '../../src/blob/ref.ts'
+import { elementOf } from '../../src/peer/keyed-id.ts'
 import { LEAF_MEMBERS_MAX, LEAF_MEMBERS_MIN } from '../../src/peer/limits.ts'
 import { openMemberPool } from '../../src/peer/member-pool.ts'
 import { buildSetTrie, decodeSetTrie, openSetTrie } from '../../src/peer/set-trie.ts'
@@ -130,6 +131,41 @@ test('what was looked at before a change is not what is there after it', () => {
   }
 })
 
+test('one or two members are found by what they add up to, and nobody else is', () => {
+  const trie = openSetTrie(key)
+  for (const ref of manyRefs(0, 400)) trie.insert(ref)
+  // Leaves of it are joined late: some prefixes are nodes with few members, others lie below a leaf.
+  for (const ref of manyRefs(0, 360)) trie.delete(ref)
+  const left = [...trie.members('')]
+  for (const [index, first] of left.entries()) {
+    for (const second of left.slice(index)) {
+      const pair = first === second ? [first] : [first, second]
+      const sum = BigInt.asUintN(
+        64,
+        pair.reduce((all, { id }) => all + elementOf(id), 0n),
+      )
+      for (const prefix of ['', first.id.slice(0, 1), first.id.slice(0, 2)]) {
+        const isBeneath = second.id.startsWith(prefix)
+        assert.deepEqual(trie.membersThatSumTo(prefix, sum), isBeneath ? pair : undefined)
+      }
+      const upperBit = BigInt.asUintN(64, sum + 2n ** 63n)
+      assert.equal(trie.membersThatSumTo('', upperBit), undefined)
+    }
+  }
+  assert.equal(trie.membersThatSumTo('', 0n), undefined)
+})
+
+test('a member is found by its sum after a checkpoint, too', () => {
+  const trie = openSetTrie(key)
+  for (const ref of manyRefs(0, 50)) trie.insert(ref)
+  const read = decodeSetTrie(key, trie.encode())
+  for (const { ref, id } of trie.members('')) {
+    assert.ok(read?.has(ref))
+    const found = read?.membersThatSumTo('', BigInt.asUintN(64, elementOf(id)))
+    assert.deepEqual(found, [{ ref, id }])
+  }
+})
+
 test('digests that begin alike are different refs by different hash functions', () => {
   const alike = [`sha1-${'0'.repeat(40)}`, `sha224-${'0'.repeat(56)}`, `sha256-${'0'.repeat(64)}`]
   for (const first of alike.map(parseBlobRef)) {
@@ -140,12 +176,28 @@ test('digests that begin alike are different refs by different hash functions', 
   }
 })
 
+test('refs whose tags agree are still told apart', () => {
+  const pool = openMemberPool()
+  const first = pool.push(refNumber(0), 5, 0)
+  const head = pool.push(refNumber(1), 5, first)
+  assert.deepEqual(pool.find(head, refNumber(0), 5), { slot: first, before: head })
+  assert.deepEqual(pool.find(head, refNumber(1), 5), { slot: head, before: 0 })
+  for (const other of [2, 3, 13]) assert.equal(pool.find(head, refNumber(other), 5).slot, 0)
+  const alike = ['sha1-', 'sha224-', 'sha256-'].map((name, index) =>
+    parseBlobRef(name + '0'.repeat([40, 56, 64][index] ?? 0)),
+  )
+  for (const one of alike) {
+    const alone = pool.push(one, 5, 0)
+    for (const ref of alike) assert.equal(pool.find(alone, ref, 5).slot, ref === one ? alone : 0)
+  }
+})
+
 test('the room of a member that left is taken by the next one', () => {
   const pool = openMemberPool()
-  const first = pool.push(refNumber(0), 0)
-  pool.push(refNumber(1), first)
+  const first = pool.push(refNumber(0), 5, 0)
+  pool.push(refNumber(1), 6, first)
   pool.release(first)
-  assert.equal(pool.push(refNumber(2), 0), first)
+  assert.equal(pool.push(refNumber(2), 7, 0), first)
   assert.equal(pool.refAt(first), refNumber(2))
 })
 
