@@ -41,11 +41,13 @@ interface Request {
 const SIZE_BYTES = 4
 const ABSENT = 0xffff_ffff
 
-/** `onBytes` is told of each blob's bytes as they come. */
-export function openBlobLine(
-  stream: FramedStream,
-  { clock, onBytes }: { readonly clock: Clock; readonly onBytes: (bytes: number) => void },
-): BlobLine {
+export interface BlobLineOptions {
+  readonly clock: Clock
+  /** Told of each blob's bytes as they come. */
+  readonly onBytes: (bytes: number) => void
+}
+
+export function openBlobLine(stream: FramedStream, { clock, onBytes }: BlobLineOptions): BlobLine {
   const requests: Request[] = []
   const slabs = openSlabs()
   let failure: Error | undefined

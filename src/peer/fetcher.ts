@@ -3,7 +3,7 @@ import { isPeerkeepError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import type { KeyId } from '../schema/signer.ts'
-import type { BlobLine } from './blob-line.ts'
+import type { BlobLines } from './blob-lines.ts'
 import type { Flights } from './flights.ts'
 import {
   FETCH_REFS_MAX,
@@ -42,7 +42,7 @@ export interface Fetcher {
 }
 
 export interface FetcherParts {
-  readonly line: BlobLine
+  readonly line: BlobLines
   readonly peer: KeyId
   readonly source: ReplicaSource
   readonly flights: Flights
@@ -111,7 +111,7 @@ export function openFetcher(parts: FetcherParts): Fetcher {
 
   function pump(): void {
     if (isStopped) return
-    while (open < FETCHES_IN_FLIGHT && !isFull) {
+    while (open < FETCHES_IN_FLIGHT * line.width && !isFull) {
       const batch = nextBatch()
       if (!batch) break
       open += 1

@@ -2,9 +2,9 @@ import type { Connection, Stream } from '@libp2p/interface'
 
 import { asError } from '../base/errors.ts'
 import type { KeyId } from '../schema/signer.ts'
-import { openFramedStream } from './framed-stream.ts'
+import { type FramedStream, openFramedStream } from './framed-stream.ts'
 import { type Invitation, openInvitations } from './invitations.ts'
-import { REDIAL_MIN_MS } from './limits.ts'
+import { BLOB_STREAMS_MAX, LONG_LINE_MS, REDIAL_MIN_MS } from './limits.ts'
 import {
   alsoRelayed,
   BLOB_PROTOCOL,
@@ -39,6 +39,8 @@ export interface PeerHostOptions extends Omit<ReplicaOptions, 'addresses' | 'onH
   readonly bootstrap?: readonly string[]
   /** Whether devices in the same network are looked for. */
   readonly isLocal?: boolean
+  /** Milliseconds for an answer above which a line has several streams for blobs. */
+  readonly longLineMs?: number
 }
 
 // oxlint-disable-next-line max-lines-per-function -- one state, and the steps that share it
@@ -62,7 +64,7 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
     const control = openFramedStream(stream)
     const began = clock.monotonic()
     try {
-      const blobs = openFramedStream(await connection.newStream(BLOB_PROTOCOL, alsoRelayed))
+      const blobs = await openBlobStreams(connection)
       const path = connection.remoteAddr.toString()
       await replica.attach({ control, blobs, path }, keyId, role)
     } catch (error) {
@@ -72,6 +74,18 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
     // A session begins with its connection: without one the next call would find this one open, and begin none.
     await connection.close().catch(() => undefined)
     if (clock.monotonic() - began > REDIAL_MIN_MS) redial.look()
+  }
+
+  /** The first one shows how long the line is: it costs a trip there and back. */
+  async function openBlobStreams(connection: Connection): Promise<FramedStream[]> {
+    const open = async (): Promise<FramedStream> =>
+      openFramedStream(await connection.newStream(BLOB_PROTOCOL, alsoRelayed))
+    const began = clock.monotonic()
+    const streams = [await open()]
+    const { longLineMs = LONG_LINE_MS } = options
+    const count = clock.monotonic() - began > longLineMs ? BLOB_STREAMS_MAX : 1
+    while (streams.length < count) streams.push(await open())
+    return streams
   }
 
   await line.handle(

@@ -31,6 +31,13 @@ export const FETCH_REFS_MAX = 256
 /** Requests for blobs on one line: while one is answered the next ones are on their way. */
 export const FETCHES_IN_FLIGHT = 3
 
+/**
+ * Streams for blobs, and the time for an answer above which there are several: on a long line each stream waits for its
+ * window, and four fill it half as well again as one; on a short one more bring nothing.
+ */
+export const BLOB_STREAMS_MAX = 4
+export const LONG_LINE_MS = 20
+
 /** Requests of one line that wait to be answered; a peer that sends more is out of order. */
 export const WAITING_REQUESTS_MAX = 2 * FETCHES_IN_FLIGHT
 

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { asError, PeerkeepError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { KeyId } from '../schema/signer.ts'
-import { openBlobLine } from './blob-line.ts'
+import { openBlobLines } from './blob-lines.ts'
 import type { ComparedSets } from './compared-sets.ts'
 import { type Fetcher, openFetcher } from './fetcher.ts'
 import type { Flights } from './flights.ts'
@@ -65,10 +65,10 @@ export interface SessionState {
   readonly clockLeadMs: number
 }
 
-/** What a session runs on: a stream for words, and one for blobs that this side asks for. */
+/** What a session runs on: a stream for words, and one or more for blobs that this side asks for. */
 export interface SessionLine {
   readonly control: FramedStream
-  readonly blobs: FramedStream
+  readonly blobs: readonly FramedStream[]
   readonly path: string
 }
 
@@ -128,7 +128,7 @@ export function runSession(line: SessionLine, peer: SessionPeer, parts: SessionP
   }
   const fail = (error: unknown): void => close(asError(error))
 
-  const blobLine = openBlobLine(line.blobs, {
+  const blobLine = openBlobLines(line.blobs, {
     clock,
     onBytes(bytes) {
       bytesReceived += bytes

@@ -6,13 +6,14 @@ import { test } from 'node:test'
 import { multiaddr } from '@multiformats/multiaddr'
 
 import { systemClock } from '../../src/base/clock.ts'
-import { refOf } from '../../src/blob/ref.ts'
+import { type BlobRef, refOf } from '../../src/blob/ref.ts'
 import {
   BLOB_PROTOCOL,
   EXCHANGE_PROTOCOL,
   openLine,
   PAIRING_PROTOCOL,
 } from '../../src/peer/line.ts'
+import type { Arrival } from '../../src/peer/source.ts'
 import { makeTestDevice, openTestHost, rememberingMembers, untilConnected } from './test-device.ts'
 
 test('two devices exchange what each lacks, what is wanted, and what comes later', async () => {
@@ -100,4 +101,43 @@ test('two devices that have only met a third one find each other, also when it i
   await nasHost.close()
   const { ref } = await laptop.door.receive(Buffer.from('past the one that is gone'))
   await pc.until(ref)
+})
+
+test('on a long line blobs come over several streams, each once', async () => {
+  const [left, right] = [makeTestDevice(), makeTestDevice()]
+  const refs = []
+  for (let at = 0; at < 1100; at += 1)
+    refs.push((await left.door.receive(randomBytes(20 + (at % 40) * 700))).ref)
+  for (const ref of refs) right.wanted.add(ref)
+  const taken: string[] = []
+  const source = {
+    ...right.source,
+    async take(arrival: Arrival) {
+      taken.push(arrival.ref ?? '')
+      return right.source.take(arrival)
+    },
+  }
+  const hidden = { ...left.source, enumerate: async function* (): AsyncGenerator<never> {} }
+  let answering = 0
+  let most = 0
+  const counting = {
+    ...hidden,
+    async stat(some: readonly BlobRef[]) {
+      answering += 1
+      most = Math.max(most, answering)
+      // As long as others are asked: a turn of the event loop each.
+      for (let turn = 0; turn < 20; turn += 1) await new Promise(resolve => setImmediate(resolve))
+      answering -= 1
+      return left.source.stat(some)
+    },
+  }
+  await using leftHost = await openTestHost(left, [right], { source: counting, longLineMs: -1 })
+  await using _right = await openTestHost(right, [left], {
+    source,
+    addresses: leftHost.addresses(),
+    longLineMs: -1,
+  })
+  for (const ref of refs) await right.until(ref)
+  assert.deepEqual(taken.toSorted(), refs.toSorted())
+  assert.ok(most > 1, 'several lines are answered beside each other')
 })

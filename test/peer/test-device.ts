@@ -148,6 +148,7 @@ export function openTestHost(
     readonly source?: ReplicaSource
     readonly membership?: Membership
     readonly listen?: readonly string[]
+    readonly longLineMs?: number
   } = {},
 ): Promise<PeerHost> {
   const write = (event: string): void => void device.lines.push(event)
@@ -159,6 +160,7 @@ export function openTestHost(
     seed: device.seed,
     listen: options.listen ?? ['/ip4/127.0.0.1/tcp/0'],
     bootstrap,
+    ...(options.longLineMs === undefined ? {} : { longLineMs: options.longLineMs }),
     source,
     membership: options.membership ?? fixedMembers(device.keyId, keys, addresses),
     clock,

@@ -31,12 +31,12 @@ export function openLine(
   const path = pair
   const ended = [
     near.replica.attach(
-      { control: control[0], blobs: nearBlobs[0], path },
+      { control: control[0], blobs: [nearBlobs[0]], path },
       far.signer.keyId,
       'asks',
     ),
     far.replica.attach(
-      { control: control[1], blobs: farBlobs[0], path },
+      { control: control[1], blobs: [farBlobs[0]], path },
       near.signer.keyId,
       'answers',
     ),
