@@ -5,9 +5,9 @@ import type { SignedParts, Verify } from './signed-blob.ts'
 import type { KeyId } from './signer.ts'
 
 /**
- * Verifies what was found right a moment ago without verifying it: a claim that comes from another device is looked at
- * before it is stored, and again when the index takes it up. A right signature stays right, as the key is named by the
- * hash of its blob; a wrong one is not remembered.
+ * Verifies what was found right before without verifying it: a claim that comes from another device is looked at
+ * before it is stored, and once more when the index takes it up. Then it is forgotten. A right signature stays right,
+ * as the key is named by the hash of its blob; a wrong one is not remembered.
  */
 export function verifyOnce(verify: Verify): Verify {
   /** Signers' identities, the latest last. */
@@ -15,7 +15,10 @@ export function verifyOnce(verify: Verify): Verify {
   return async (parts, keyBlob) => {
     const print = printOf(parts)
     const known = right.get(print)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      right.delete(print)
+      return known
+    }
     const keyId = await verify(parts, keyBlob)
     const oldest = right.size >= REMEMBERED_SIGNATURES_MAX ? right.keys().next().value : undefined
     if (oldest !== undefined) right.delete(oldest)
