@@ -120,7 +120,7 @@ function lineLines(of: JsonObject): string[] {
   const coming = behind === 0 ? '' : `, ${behind} blobs to come, ${rate}/s`
   const paused = textOf(of['paused'])
   return [
-    `  via ${textOf(of['path'])}${coming}`,
+    `  via ${wayOf(textOf(of['path']))}${coming}`,
     ...(paused === '' ? [] : [`  nothing is stored from it: ${paused}`]),
   ]
 }
@@ -148,4 +148,9 @@ now. Exit code 0 when they do, 1 when the time is over first.`,
         return [`${numberOf(of['copies'])} devices hold ${textOf(of['snapshot'])}`]
       })
     })
+}
+
+/** A relay's address is long, and what counts about it is that it is one. */
+function wayOf(path: string): string {
+  return path.includes('/p2p-circuit') ? `a relay (slower, and limited): ${path}` : path
 }
