@@ -142,7 +142,7 @@ function decodeCompare(frame: Uint8Array): Message {
 function decodePing(frame: Uint8Array): Message {
   if (frame.length !== PING_BYTES) throw badFrame('that is no ping')
   const time = new DataView(frame.buffer, frame.byteOffset).getFloat64(1)
-  if (!Number.isFinite(time)) throw badFrame('that tells no time')
+  if (!isTime(time)) throw badFrame('that tells no time')
   return { kind: 'ping', time }
 }
 
@@ -184,9 +184,13 @@ const isName = (value: unknown): boolean =>
 const isHex = (value: unknown): boolean =>
   typeof value === 'string' && /^[0-9a-f]{16,64}$/.test(value)
 
+/** Milliseconds that a date can be made of. */
+const isTime = (value: unknown): boolean =>
+  typeof value === 'number' && Math.abs(value) <= 8_640_000_000_000_000
+
 const readers: { readonly [Kind in Worded['kind']]: (fields: JsonObject) => boolean } = {
   hello: ({ name, addresses, runId, time, keyCheck }) =>
-    isName(name) && isTexts(addresses) && isHex(runId) && isHex(keyCheck) && Number.isFinite(time),
+    isName(name) && isTexts(addresses) && isHex(runId) && isHex(keyCheck) && isTime(time),
   rival: ({ runId }) => isHex(runId),
   askSecret: ({ check }) => isHex(check),
   whereabouts: ({ device, addresses }) =>

@@ -94,6 +94,25 @@ test('the largest blob leaves in frames that are all within the limit', async ()
   assert.equal(sent, BLOB_SIZE_MAX + 4)
 })
 
+test('a time that is none is no ping and no hello', () => {
+  const frame = Buffer.from(encodeMessage({ kind: 'ping', time: 5 }))
+  for (const time of [Number.NaN, Infinity, 1e300, -8.64e15 - 1]) {
+    frame.writeDoubleBE(time, 1)
+    assert.throws(() => decodeMessage(frame), { code: 'BAD_FRAME' })
+  }
+  const hello = {
+    kind: 'hello',
+    name: 'x',
+    addresses: [],
+    runId: '00'.repeat(8),
+    keyCheck: '00'.repeat(8),
+  } as const
+  decodeMessage(encodeMessage({ ...hello, time: 8.64e15 }))
+  assert.throws(() => decodeMessage(encodeMessage({ ...hello, time: 1e300 })), {
+    code: 'BAD_FRAME',
+  })
+})
+
 test('a request read is the request written', () => {
   fc.assert(
     fc.property(fc.array(refs, { minLength: 1, maxLength: FETCH_REFS_MAX }), asked => {
