@@ -31,7 +31,7 @@ export interface Node extends AsyncDisposable {
   /** Another one after `reindex`. */
   readonly index: Index
   readonly claims: ClaimWriter
-  /** How signatures are verified here. */
+  /** How signatures of what comes from other devices are verified, before the index does. */
   readonly verify: Verify
   readonly arrivals: Arrivals
   /** Durable rows of this device that are in no blob. */

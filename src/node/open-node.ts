@@ -96,7 +96,8 @@ async function openParts(
   )
   const owner = ownerOf(keys, paths)
   const verify = verifyOnce(verifySigned)
-  const reopenIndex = (): Promise<Index> => openStoreIndex({ rows, store, owner, system, verify })
+  const reopenIndex = (): Promise<Index> =>
+    openStoreIndex({ rows, store, owner, system, verify: verify.last })
   let index: Index = await reopenIndex()
   closers.push(() => index.close())
   const arrivals = openArrivals(() => index)
@@ -127,7 +128,7 @@ async function openParts(
     store,
     door,
     claims,
-    verify,
+    verify: verify.first,
     state,
     system,
     arrivals,

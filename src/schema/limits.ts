@@ -14,5 +14,5 @@ export const KEY_CACHE_MAX = 256
 export const FOLDED_KEYS_MAX = 500
 export const FOLDED_KEY_LENGTH_MAX = 100
 
-/** Signatures found right that are remembered: how far the index may be behind a line, at some hundred bytes each. */
+/** Signatures found right that are remembered: how far the index may be behind a line, some 150 bytes each. */
 export const REMEMBERED_SIGNATURES_MAX = 50_000
