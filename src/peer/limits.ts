@@ -99,6 +99,9 @@ export const WRONG_SECRETS_MAX = 3
 /** From one look whether the bootstrap nodes are still connected to the next. */
 export const RENDEZVOUS_CALL_MS = 60_000
 
+/** Milliseconds to call a device at all addresses of one kind: of those that nobody answers, two or three. */
+export const CALL_MS = 15_000
+
 /** Milliseconds that a device is looked for in the DHT. */
 export const FIND_PEER_MS = 10_000
 
