@@ -4,6 +4,7 @@ import { test } from 'node:test'
 
 import { type BootstrapNode, openBootstrapNode } from '../../src/peer/bootstrap-node.ts'
 import type { PeerHost } from '../../src/peer/host.ts'
+import type { RelayLimits } from '../../src/peer/relay-service.ts'
 import { isRelayed } from '../../src/peer/relayed.ts'
 import {
   makeTestDevice,
@@ -16,9 +17,8 @@ import {
 /** Devices here cannot be called at all: they listen nowhere. */
 const unreachable = { listen: [] } as const
 
-function openNode(relayBytes?: number): Promise<BootstrapNode> {
-  const options = { seed: randomBytes(32), listen: ['/ip4/127.0.0.1/tcp/0'] }
-  return openBootstrapNode(relayBytes === undefined ? options : { ...options, relayBytes })
+function openNode(relay: RelayLimits = {}): Promise<BootstrapNode> {
+  return openBootstrapNode({ seed: randomBytes(32), listen: ['/ip4/127.0.0.1/tcp/0'], relay })
 }
 
 const pathsOf = (host: PeerHost): boolean[] =>
@@ -39,7 +39,7 @@ test('two devices that nobody can call exchange what each lacks through a bootst
 })
 
 test('what is more than a relay carries at a time comes all the same', async () => {
-  await using node = await openNode(2 * 1024 * 1024)
+  await using node = await openNode({ bytes: 2 * 1024 * 1024 })
   const bootstrap = node.addresses()
   const [left, right] = [makeTestDevice(), makeTestDevice()]
   const refs = []
