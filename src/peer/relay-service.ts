@@ -51,7 +51,7 @@ export function relayService({
         /** Asked before a place is given away: those of devices that are gone make room. */
         denyInboundRelayReservation() {
           if (relay.reservations.size < reservations) return false
-          for (const peer of [...relay.reservations.keys()])
+          for (const peer of relay.reservations.keys())
             if (isAway(peer)) relay.reservations.delete(peer)
           return false
         },

@@ -47,15 +47,12 @@ test('a relay holds no more of a stream than its bound, and passes on all of it'
     // The reader sleeps until the relay has had enough, or all of it.
     if (incoming.readStatus === 'paused' || held > all / 2) read()
   })
-  let isReading = false
-  function read(): void {
-    if (isReading) return
-    isReading = true
-    to.far.addEventListener('message', ({ data }) => {
-      received += data.byteLength
-      if (received === all) done.resolve()
-    })
-  }
+  to.far.pause()
+  to.far.addEventListener('message', ({ data }) => {
+    received += data.byteLength
+    if (received === all) done.resolve()
+  })
+  const read = (): void => to.far.resume()
   await Promise.all([sendAll(from.near), done.promise])
   assert.equal(received, all)
   // What was on its way when the pause began comes in one piece when it ends.

@@ -143,7 +143,9 @@ async function openPlaced(bootstrap: readonly string[]): Promise<Placed> {
     line,
     reserve: () => line.services.reservations.reserve(remotePeer),
     call: other => {
-      const through = bootstrap.map(address => `${address}${RELAYED}/p2p/${other.line.peerId}`)
+      const through = bootstrap.map(
+        address => `${address}${RELAYED}/p2p/${other.line.peerId.toString()}`,
+      )
       return line.dial(through.map(address => multiaddr(address)))
     },
     [Symbol.asyncDispose]: async () => line.stop(),
