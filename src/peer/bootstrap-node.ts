@@ -1,18 +1,14 @@
 import { noise } from '@chainsafe/libp2p-noise'
-import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p, type ServiceFactoryMap } from 'libp2p'
 
 import { PeerkeepError } from '../base/errors.ts'
 import { dhtServices } from './dht.ts'
-import {
-  BOOTSTRAP_CONNECTIONS_MAX,
-  RELAY_BYTES_MAX,
-  RELAY_MS,
-  RELAY_RESERVATIONS_MAX,
-} from './limits.ts'
+import { BOOTSTRAP_CONNECTIONS_MAX, RELAY_WINDOW_MAX } from './limits.ts'
+import { ownAddresses } from './own-addresses.ts'
 import { libp2pKey } from './peer-id.ts'
+import { type RelayLimits, relayService } from './relay-service.ts'
 
 /**
  * A node that anyone may connect to, and that tells them how to reach whoever else is connected; to those who cannot be
@@ -31,28 +27,23 @@ export interface BootstrapNodeOptions {
   readonly listen: readonly string[]
   /** Addresses to be known by instead, where others see different ones than this machine does. */
   readonly announce?: readonly string[]
-  /** Bytes that one relayed connection may carry each way. */
-  readonly relayBytes?: number
+  /** Other limits of the relay than those of a node that anyone may use. */
+  readonly relay?: RelayLimits
 }
 
 export async function openBootstrapNode(options: BootstrapNodeOptions): Promise<BootstrapNode> {
-  const { seed, listen, announce = [] } = options
+  const { seed, listen, announce = [], relay = {} } = options
   const line = await createLibp2p({
     privateKey: await libp2pKey(seed),
     addresses: { listen: [...listen], announce: [...announce] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
+    streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: RELAY_WINDOW_MAX } })],
     connectionManager: { maxConnections: BOOTSTRAP_CONNECTIONS_MAX },
     services: {
       ...dhtServices('answers'),
-      relay: circuitRelayServer({
-        reservations: {
-          maxReservations: RELAY_RESERVATIONS_MAX,
-          defaultDataLimit: BigInt(options.relayBytes ?? RELAY_BYTES_MAX),
-          defaultDurationLimit: RELAY_MS,
-        },
-      }),
+      relay: relayService(relay),
+      ownAddresses,
     } as unknown as ServiceFactoryMap,
   }).catch((error: unknown) => {
     throw new PeerkeepError('IO', `cannot listen on ${listen.join(', ')}: ${String(error)}`, {

@@ -53,8 +53,12 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
     bootstrap,
     isLocal,
     admits: key => membership.isMember(key) || invitations.admitsStranger(key),
+    admitsRelayed: key => membership.isMember(key),
   })
-  const addresses = (): string[] => line.getMultiaddrs().map(String)
+  const addresses = (): string[] => {
+    line.services.ownAddresses.look()
+    return line.getMultiaddrs().map(String)
+  }
   const replica = openReplica({ ...options, addresses, onHeard: () => redial.look() })
 
   async function begin(stream: Stream, connection: Connection, role: SyncRole): Promise<void> {
@@ -106,7 +110,10 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
     },
     alsoRelayed,
   )
+  const nodes = peersOfNodes(bootstrap)
   await line.handle(PAIRING_PROTOCOL, async (stream, connection) => {
+    if (nodes.has(connection.remotePeer.toString()))
+      return stream.abort(new Error('a bootstrap node has nothing to pair'))
     await invitations.handle(stream, connection).catch((error: unknown) => {
       log.warn('pairing failed', { reason: String(error) })
       stream.abort(asError(error))
@@ -126,7 +133,6 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
   }
   const isMember = (key: KeyId): boolean => membership.isMember(key)
   const { mayStay } = invitations
-  const nodes = peersOfNodes(bootstrap)
   const strangers = openStrangers({ line, clock, isMember, mayStay, nodes })
   line.addEventListener('connection:open', event => {
     strangers.watch(event.detail)

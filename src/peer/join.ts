@@ -1,11 +1,9 @@
-import { multiaddr } from '@multiformats/multiaddr'
-
 import { PeerkeepError } from '../base/errors.ts'
 import type { KeyId } from '../schema/signer.ts'
+import { callTargets } from './call-targets.ts'
 import { openLine, PAIRING_PROTOCOL } from './line.ts'
 import { type Admission, askToJoin, joinProof } from './pairing.ts'
 import { peerIdOfKey } from './peer-id.ts'
-import { withPeer } from './redial.ts'
 import type { Ticket } from './ticket.ts'
 
 /** What a new device says of itself. */
@@ -30,8 +28,7 @@ export async function presentTicket(
     admits: key => key === ticket.inviter,
   })
   try {
-    const peer = peerIdOfKey(ticket.inviter)
-    const targets = ticket.addresses.map(address => multiaddr(withPeer(address, peer.toString())))
+    const targets = callTargets(ticket.addresses, peerIdOfKey(ticket.inviter))
     const stream = await line
       .dialProtocol(targets, PAIRING_PROTOCOL, { signal })
       .catch((error: unknown) => {

@@ -99,8 +99,14 @@ export const WRONG_SECRETS_MAX = 3
 /** From one look whether the bootstrap nodes are still connected to the next. */
 export const RENDEZVOUS_CALL_MS = 60_000
 
+/** Milliseconds to call a device at all addresses of one kind: of those that nobody answers, two or three. */
+export const CALL_MS = 15_000
+
 /** Milliseconds that a device is looked for in the DHT. */
 export const FIND_PEER_MS = 10_000
+
+/** From one writing of what devices tell of each other's addresses, and the calls that follow, to the next. */
+export const HEARD_PAUSE_MS = 1000
 
 /** Addresses of one device that are tried: what the DHT answers is anybody's word. */
 export const FOUND_ADDRESSES_MAX = 16
@@ -111,12 +117,26 @@ export const BOOTSTRAP_CONNECTIONS_MAX = 1000
 /** Devices that one bootstrap node may be asked to relay to: half of those connected. */
 export const RELAY_RESERVATIONS_MAX = 500
 
+/** For how long a device has its place, unless it asks again; it does in the last ten minutes. */
+export const RELAY_RESERVATION_MS = 60 * 60 * 1000
+
+/** Relayed connections of one node at a time, and from and to one device: few owners have more. */
+export const RELAY_LINES_MAX = 100
+export const RELAY_LINES_PER_DEVICE_MAX = 16
+
 /**
- * What one relayed connection may carry each way in all, and how long it may last: enough for claims and an evening's
- * photos, too little to make the node somebody's pipe. A longer exchange goes on over the next connection.
+ * What one relayed connection may carry, both ways together, and how long it may last: enough for claims and an
+ * evening's photos, too little to make the node somebody's pipe. A longer exchange goes on over the next connection.
  */
 export const RELAY_BYTES_MAX = 256 * 1024 * 1024
 export const RELAY_MS = 30 * 60 * 1000
+
+/**
+ * Bytes of one direction that a relay has and could not send on yet, before it pauses the sender, and the largest
+ * window of a stream there: for all lines together some 250 MB, if nobody reads.
+ */
+export const PASSING_BYTES_MAX = 256 * 1024
+export const RELAY_WINDOW_MAX = 1024 * 1024
 
 /** From one try to reach a device directly that is connected through a relay to the next. */
 export const DIRECT_AGAIN_MS = 60_000

@@ -1,9 +1,9 @@
-import { multiaddr } from '@multiformats/multiaddr'
 import type { Libp2p } from 'libp2p'
 
 import type { Clock } from '../base/clock.ts'
 import type { KeyId } from '../schema/signer.ts'
-import { DIRECT_AGAIN_MS, FIND_PEER_MS, REDIAL_MAX_MS, REDIAL_MIN_MS } from './limits.ts'
+import { callTargets } from './call-targets.ts'
+import { CALL_MS, DIRECT_AGAIN_MS, FIND_PEER_MS, REDIAL_MAX_MS, REDIAL_MIN_MS } from './limits.ts'
 import { peerIdOfKey } from './peer-id.ts'
 import { isRelayed } from './relayed.ts'
 import type { Rendezvous } from './rendezvous.ts'
@@ -37,11 +37,12 @@ export function openRedial(parts: RedialParts): Redial {
   async function callAll(): Promise<void> {
     const mayTry = clock.monotonic() - triedAt >= DIRECT_AGAIN_MS
     if (mayTry) triedAt = clock.monotonic()
-    for (const key of membership.members()) {
-      if (stopping.signal.aborted) return
+    const call = async (key: KeyId): Promise<void> => {
       if (!isConnected(key)) await findAndCall(parts, key, stopping.signal)
       else if (mayTry && !isDirect(key)) await callDirectly(parts, key, stopping.signal)
     }
+    // One that is switched off answers late or never: nobody waits for it.
+    await Promise.allSettled(membership.members().map(call))
   }
 
   function schedule(ms: number): void {
@@ -75,52 +76,53 @@ export function openRedial(parts: RedialParts): Redial {
 }
 
 /** A line that is not through a relay takes the place of one that is. */
-async function callDirectly(
-  { line, membership }: RedialParts,
-  key: KeyId,
-  signal: AbortSignal,
-): Promise<void> {
-  const addresses = (await membership.addresses(key)).filter(address => !isRelayed(address))
-  await callDevice(line, key, { addresses, signal })
+async function callDirectly(parts: RedialParts, key: KeyId, signal: AbortSignal): Promise<void> {
+  const known = await parts.membership.addresses(key)
+  await callDevice(parts, key, known.filter(isDirectAddress), signal)
 }
 
 /** First where the device was last, then where the bootstrap nodes have seen it, then through these. */
-async function findAndCall(
-  { line, membership, rendezvous, clock }: RedialParts,
-  key: KeyId,
-  signal: AbortSignal,
-): Promise<void> {
+async function findAndCall(parts: RedialParts, key: KeyId, signal: AbortSignal): Promise<void> {
+  const { membership, rendezvous, clock } = parts
   const remembered = await membership.addresses(key)
-  if (await callDevice(line, key, { addresses: remembered, signal })) return
-  const giveUp = new AbortController()
-  const stopTimer = clock.after(FIND_PEER_MS, () => giveUp.abort())
-  try {
-    const either = AbortSignal.any([signal, giveUp.signal])
-    const found = await rendezvous.find(key, either)
-    const addresses = found.filter(address => !remembered.includes(address))
-    if (await callDevice(line, key, { addresses, signal })) return
-    await callDevice(line, key, { addresses: rendezvous.relayed(), signal })
-  } finally {
-    stopTimer()
-  }
+  if (await callDevice(parts, key, remembered.filter(isDirectAddress), signal)) return
+  const found = await withinTime(clock, FIND_PEER_MS, signal, either =>
+    rendezvous.find(key, either),
+  )
+  const others = found.filter(address => !remembered.includes(address))
+  if (await callDevice(parts, key, others.filter(isDirectAddress), signal)) return
+  await callDevice(parts, key, rendezvous.relayed(), signal)
 }
+
+const isDirectAddress = (address: string): boolean => !isRelayed(address)
 
 /** Whether the device answered. Whom nobody answers is called again later; that is no news. */
 async function callDevice(
-  line: Libp2p,
+  { line, clock }: RedialParts,
   key: KeyId,
-  { addresses, signal }: { readonly addresses: readonly string[]; readonly signal: AbortSignal },
+  addresses: readonly string[],
+  signal: AbortSignal,
 ): Promise<boolean> {
-  if (addresses.length === 0) return false
-  const peer = peerIdOfKey(key)
-  const targets = addresses.map(address => multiaddr(withPeer(address, peer.toString())))
-  return line.dial(targets, { signal }).then(
+  const targets = callTargets(addresses, peerIdOfKey(key))
+  if (targets.length === 0) return false
+  return withinTime(clock, CALL_MS, signal, either => line.dial(targets, { signal: either })).then(
     () => true,
     () => false,
   )
 }
 
-/** An address that ends in the PeerId it must prove. */
-export function withPeer(address: string, peer: string): string {
-  return address.endsWith(`/p2p/${peer}`) ? address : `${address}/p2p/${peer}`
+/** Aborts the work when its time is over, or by the signal. */
+async function withinTime<T>(
+  clock: Clock,
+  ms: number,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const giveUp = new AbortController()
+  const stopTimer = clock.after(ms, () => giveUp.abort())
+  try {
+    return await work(AbortSignal.any([signal, giveUp.signal]))
+  } finally {
+    stopTimer()
+  }
 }

@@ -1,9 +1,10 @@
+import type { PeerId } from '@libp2p/interface'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
-import type { Libp2p } from 'libp2p'
 
 import type { Clock } from '../base/clock.ts'
 import type { KeyId } from '../schema/signer.ts'
 import { FOUND_ADDRESSES_MAX, RENDEZVOUS_CALL_MS } from './limits.ts'
+import { type Line, peersOfNodes } from './line.ts'
 import { peerIdOfKey } from './peer-id.ts'
 import { RELAYED } from './relayed.ts'
 
@@ -17,20 +18,29 @@ export interface Rendezvous {
 }
 
 interface RendezvousParts {
-  readonly line: Libp2p
+  readonly line: Line
   /** Multiaddrs of bootstrap nodes, each with its PeerId. */
   readonly nodes: readonly string[]
   readonly clock: Clock
 }
 
-/** Keeps a connection to each of the nodes: it is what lets others find this device. */
+/** Keeps a connection to each of the nodes, and a place there: it is what lets others find and reach this device. */
 export function openRendezvous({ line, nodes, clock }: RendezvousParts): Rendezvous {
   const stopping = new AbortController()
   const targets = nodes.map(node => multiaddr(node))
+  const peers = peersOfNodes(nodes)
   let stopTimer: (() => void) | undefined
   let calling: Promise<void> = Promise.resolve()
 
+  /** A node that has no place left is asked again with the next call. */
+  function reserve(peer: PeerId): void {
+    if (!peers.has(peer.toString()) || stopping.signal.aborted) return
+    void line.services.reservations.reserve(peer).catch(() => undefined)
+  }
+
   async function callAll(): Promise<void> {
+    line.services.ownAddresses.look()
+    for (const { remotePeer } of line.getConnections()) reserve(remotePeer)
     await Promise.all(targets.map(target => callNode(line, target, stopping.signal)))
   }
 
@@ -40,6 +50,8 @@ export function openRendezvous({ line, nodes, clock }: RendezvousParts): Rendezv
     })
   }
 
+  // Before that it is not known what a node offers.
+  line.addEventListener('peer:identify', ({ detail }) => reserve(detail.peerId))
   if (targets.length > 0) callAgain()
   return {
     async find(key, signal) {
@@ -63,7 +75,7 @@ export function openRendezvous({ line, nodes, clock }: RendezvousParts): Rendezv
   }
 }
 
-async function callNode(line: Libp2p, target: Multiaddr, signal: AbortSignal): Promise<void> {
+async function callNode(line: Line, target: Multiaddr, signal: AbortSignal): Promise<void> {
   // A node that is connected already is not called twice; one that is down is called again later.
   await line.dial(target, { signal }).catch(() => undefined)
 }

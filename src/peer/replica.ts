@@ -7,8 +7,9 @@ import type { KeyId } from '../schema/signer.ts'
 import { type ComparedSets, openComparedSets, type TrieStore } from './compared-sets.ts'
 import { openFlights } from './flights.ts'
 import { sayHello } from './hello.ts'
-import { FOUND_ADDRESSES_MAX, NOTICE_PAUSE_MS, RUNS_PER_DEVICE_MAX } from './limits.ts'
-import type { Hello, Message, Whereabouts } from './messages.ts'
+import { openIntroductions } from './introductions.ts'
+import { NOTICE_PAUSE_MS, RUNS_PER_DEVICE_MAX } from './limits.ts'
+import type { Hello, Message } from './messages.ts'
 import { isRelayed } from './relayed.ts'
 import { openRivals, type Rivals } from './rivals.ts'
 import { runSession, type Session, type SessionLine, type SessionState } from './session.ts'
@@ -69,6 +70,12 @@ export function openReplica(options: ReplicaOptions): Replica {
   const flights = openFlights()
   const runId = Buffer.from(options.random.bytes(8)).toString('hex')
   const rivals: Rivals = openRivals({ runId, sessions, log, onChange: listeners.tell })
+  const introductions = openIntroductions({
+    membership,
+    sessions,
+    clock,
+    onNews: () => options.onHeard?.(),
+  })
   let sets = openSets()
   let isClosed = false
 
@@ -91,7 +98,7 @@ export function openReplica(options: ReplicaOptions): Replica {
 
   async function onMessage(session: Session, message: Message): Promise<void> {
     if (message.kind === 'rival') return rivals.heard(session, message.runId)
-    if (message.kind === 'whereabouts') return hear(message)
+    if (message.kind === 'whereabouts') return introductions.heard(message)
     if (message.kind === 'askSecret') {
       const secret = secrets.secret()
       if (membership.isMember(session.keyId) && secrets.check(secret) === message.check)
@@ -102,26 +109,6 @@ export function openReplica(options: ReplicaOptions): Replica {
     const wanted = await secrets.wanted()
     if (wanted !== secrets.check(message.secret)) return
     if (wanted !== secrets.check(secrets.secret())) await secrets.keep(message.secret)
-  }
-
-  /** A device that lies costs a few calls that nobody answers: who answers has to prove its key. */
-  async function hear({ device, addresses }: Whereabouts): Promise<void> {
-    if (device === membership.self || !membership.isMember(device)) return
-    if (await membership.hear(device, addresses)) options.onHeard?.()
-  }
-
-  /** Two devices that have only met a third one shall find each other without it. */
-  async function introduce(session: Session, theirs: Hello): Promise<void> {
-    const told = theirs.addresses.slice(0, FOUND_ADDRESSES_MAX)
-    for (const other of sessions) {
-      if (other.keyId !== session.keyId && told.length > 0)
-        other.send({ kind: 'whereabouts', device: session.keyId, addresses: told })
-    }
-    for (const device of membership.members()) {
-      if (device === session.keyId) continue
-      const addresses = (await membership.toldAddresses(device)).slice(0, FOUND_ADDRESSES_MAX)
-      if (addresses.length > 0) session.send({ kind: 'whereabouts', device, addresses })
-    }
   }
 
   /** Asks the connected devices for the secret that the claims name, when it is another one than this device's. */
@@ -176,7 +163,7 @@ export function openReplica(options: ReplicaOptions): Replica {
       .remember(keyId, theirs.addresses)
       .then(async () => {
         if (isRelayed(line.path)) options.onHeard?.()
-        await introduce(session, theirs)
+        await introductions.introduce(session)
       })
       .catch(() => undefined)
     askQuietly()
@@ -229,6 +216,7 @@ export function openReplica(options: ReplicaOptions): Replica {
   async function close(): Promise<void> {
     isClosed = true
     stopWatching()
+    introductions.stop()
     stopClaims()
     stopAsking?.()
     stopSecrets()

@@ -141,3 +141,15 @@ test('on a long line blobs come over several streams, each once', async () => {
   assert.deepEqual(taken.toSorted(), refs.toSorted())
   assert.ok(most > 1, 'several lines are answered beside each other')
 })
+
+test('an address that is none keeps nobody from being called, at the others nor elsewhere', async () => {
+  const [laptop, nas, pc] = [makeTestDevice(), makeTestDevice(), makeTestDevice()]
+  await using nasHost = await openTestHost(nas, [laptop])
+  const lies = ['', 'somewhere', '/ip4/300.0.0.1/tcp/1', '/ip4/127.0.0.1/tcp/99999', '/p2p/none']
+  const membership = rememberingMembers(laptop.keyId, [pc.keyId, nas.keyId], {
+    [pc.keyId]: lies,
+    [nas.keyId]: [...lies, ...nasHost.addresses()],
+  })
+  await using _laptopHost = await openTestHost(laptop, [pc, nas], { membership })
+  await untilConnected(nasHost)
+})
