@@ -8,6 +8,7 @@ import { makeClaim, makeFacts, makePermanode } from '../schema/claims.ts'
 import { FUTURE_LIMIT_MS, isDue, nextClaimDate } from '../schema/hybrid-clock.ts'
 import type { ClaimBody, FileFacts, Nanoseconds } from '../schema/schema-blob.ts'
 import type { Signer } from '../schema/signer.ts'
+import type { OtherClock } from './network.ts'
 
 /**
  * Signs with this device's key, and stores. Each method resolves when what it signed is durable and the index
@@ -15,8 +16,8 @@ import type { Signer } from '../schema/signer.ts'
  * `REFUSED` while this device's clock is off.
  */
 export interface ClaimWriter {
-  /** Whether all would be refused at the moment. */
-  isRefused(): boolean
+  /** Why all would be refused at the moment; undefined when nothing would. */
+  refusal(): string | undefined
   /** Throws `REFUSED` while the clock is off. */
   requireClock(): void
   /** The same writer, whatever the clock. */
@@ -40,8 +41,8 @@ interface ClaimWriterParts {
   readonly index: () => Pick<Index, 'catchUp' | 'latestClaimDate' | 'plannedPermanode'>
   readonly clock: Clock
   readonly random: Random
-  /** Milliseconds by which the clock is ahead of the other devices'. */
-  readonly clockLead: () => number
+  /** The other device's clock that counts against this one's; undefined while there is none. */
+  readonly nearestClock: () => OtherClock | undefined
   /** Told of each blob that was signed and stored. */
   readonly onSigned: (bytes: Uint8Array) => void
 }
@@ -73,7 +74,7 @@ export function openClaimWriter(parts: ClaimWriterParts): ClaimWriter {
       if (reason !== undefined) throw new PeerkeepError('REFUSED', reason)
     }
     return {
-      isRefused: () => refusal() !== undefined,
+      refusal,
       requireClock,
       async sign(claim, date) {
         requireClock()
@@ -105,17 +106,17 @@ export function openClaimWriter(parts: ClaimWriterParts): ClaimWriter {
       return despiteClock
     },
   }
-  return { ...writerThat(() => clockRefusal(clock, parts.clockLead())), despiteClock }
+  return { ...writerThat(() => clockRefusal(clock, parts.nearestClock())), despiteClock }
 }
 
 /**
  * A clock that no other device agrees with may be the only right one, but nobody can tell; and what is signed by a
  * wrong one stands before or behind what was meant to be changed.
  */
-function clockRefusal(clock: Clock, leadMs: number): string | undefined {
-  if (Math.abs(leadMs) <= CLOCK_DIFFERENCE_MAX_MS) return undefined
+function clockRefusal(clock: Clock, other: OtherClock | undefined): string | undefined {
+  if (!other || Math.abs(other.leadMs) <= CLOCK_DIFFERENCE_MAX_MS) return undefined
   const timeOf = (ms: number): string => new Date(ms).toISOString().slice(0, 16).replace('T', ' ')
   const here = timeOf(clock.now())
-  const there = timeOf(clock.now() - leadMs)
-  return `it is ${here} UTC by the clock of this device, but ${there} by those of the connected ones, so nothing is signed here. Set the clock that is wrong, or use --force.`
+  const there = timeOf(clock.now() - other.leadMs)
+  return `it is ${here} UTC by the clock of this device, but ${there} by that of ${other.device}, and no other one connected is nearer, so nothing is signed here. Set the clock that is wrong, or use --force.`
 }

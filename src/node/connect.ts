@@ -14,6 +14,7 @@ import type { Config } from './config.ts'
 import { deviceName } from './device-name.ts'
 import { openGroupSecrets } from './group-secrets.ts'
 import { type HomeKeys, saveGroupSecret } from './keys.ts'
+import { openMetClocks } from './met-clocks.ts'
 import type { Invitation, Network, PeerState } from './network.ts'
 import type { Node } from './node.ts'
 import {
@@ -52,11 +53,13 @@ export async function connectNode(
   })
   const host = await openHost(node, config, { seed: keys.deviceSeed, secrets, quota })
   const { replica } = host
+  const clocks = openMetClocks(replica, device => deviceName(node.index, device))
   const stopCounting = replica.onChange(() => {
     if (replica.sessions().some(session => session.state().lastInSync !== undefined)) quota.begin()
   })
   async function close(): Promise<void> {
     stopCounting()
+    clocks.stop()
     await host.close()
     await quota.close()
   }
@@ -69,7 +72,7 @@ export async function connectNode(
     want: () => replica.want(),
     onChange: listener => replica.onChange(listener),
     rivals: () => replica.rivals(),
-    clockLead: () => nearestLead(replica.sessions().map(session => session.state().clockLeadMs)),
+    nearestClock: clocks.nearest,
     replaceSecret: secret => secrets.keep(secret),
     async invite(invitation) {
       const certifier = certifierOf(node, invitation.words)
@@ -115,12 +118,6 @@ function openHost(node: Node, config: NetworkConfig, parts: HostParts): Promise<
     ownerId: node.index.trust.owner,
     tries: openTrieStore({ files, directory: node.paths.tries, index, log: node.store }),
   })
-}
-
-/** With nobody connected, nobody's clock says otherwise. */
-function nearestLead(leads: readonly number[]): number {
-  const [nearest = 0] = leads.toSorted((a, b) => Math.abs(a) - Math.abs(b))
-  return nearest
 }
 
 /** What is said of a device that may bring no more claims today. */

@@ -27,7 +27,7 @@ export function openHoldingsKeeper(node: Node): HoldingsKeeper {
     isDue = false
     // While anything at all is on its way, the newest snapshots hardly are whole.
     const { missing } = await node.index.counts()
-    if (node.claims.isRefused()) return schedule(LOOK_AGAIN_MAX_MS)
+    if (node.claims.refusal() !== undefined) return schedule(LOOK_AGAIN_MAX_MS)
     const lacking = missing > 0 && wait === LOOK_AGAIN_MIN_MS ? 1 : await signHoldings(node)
     wait = lacking > 0 ? Math.min(2 * wait, LOOK_AGAIN_MAX_MS) : LOOK_AGAIN_MIN_MS
     if (lacking > 0) schedule(wait)

@@ -14,8 +14,11 @@ export interface Network extends AsyncDisposable {
   onChange(listener: () => void): () => void
   /** Run ids of other nodes that run with the key of this device. */
   rivals(): readonly string[]
-  /** Milliseconds by which the clock here is ahead of the connected device's that is nearest to it; 0 with nobody. */
-  clockLead(): number
+  /**
+   * The clock that is nearest to the one here, of the connected devices', or with nobody connected of those that were
+   * last: a line that breaks makes no clock right. Undefined while none was met since the start.
+   */
+  nearestClock(): OtherClock | undefined
   /** Replaces the secret that the devices share; the others ask for it once they know of its check. */
   replaceSecret(secret: Uint8Array): Promise<void>
   /**
@@ -24,6 +27,13 @@ export interface Network extends AsyncDisposable {
    */
   invite(invitation: Invitation): Promise<{ readonly keyId: KeyId; readonly name: string }>
   close(): Promise<void>
+}
+
+export interface OtherClock {
+  /** The name of the device. */
+  readonly device: string
+  /** Milliseconds by which the clock here is ahead of it; negative when it is behind. */
+  readonly leadMs: number
 }
 
 export interface Invitation {

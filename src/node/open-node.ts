@@ -115,7 +115,7 @@ async function openParts(
     index: () => index,
     clock,
     random,
-    clockLead: () => network?.clockLead() ?? 0,
+    nearestClock: () => network?.nearestClock(),
     onSigned: bytes => network?.push(bytes),
   })
   let statCache: Promise<KeyValue> | undefined

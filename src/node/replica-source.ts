@@ -39,7 +39,7 @@ export function replicaSource(parts: ReplicaParts): ReplicaSource {
     async take(arrival) {
       const { from, bytes, ref } = arrival
       const kind = await kindOf({ ...parts, keys }, arrival)
-      if (kind === 'refused' || (kind === 'signed' && quota.isSpent(from))) return false
+      if (kind === 'refused') return false
       const { isNew } = await door.receive(bytes, ref)
       if (kind === 'signed' && isNew) quota.note(from)
       return true
@@ -97,12 +97,13 @@ const OPENING_BRACE = 0x7b
 
 /** Whatever a blob was asked for as: what is signed is stored only where the signature is right and its key counts. */
 async function kindOf(
-  { keys, store, index, verify = verifySigned }: ReplicaParts & { readonly keys: KeyBlobs },
-  { set, bytes, ref }: Arrival,
+  { keys, store, index, quota, verify = verifySigned }: ReplicaParts & { readonly keys: KeyBlobs },
+  { from, set, bytes, ref }: Arrival,
 ): Promise<'signed' | 'plain' | 'refused'> {
   // Most of what comes is no JSON at all.
   const signed = bytes[0] === OPENING_BRACE ? splitSigned(bytes) : undefined
   if (!signed) return set !== 'claims' || readKeyBlob(bytes) !== undefined ? 'plain' : 'refused'
+  if (quota.isSpent(from)) return 'refused'
   const key = await keys(signed.signer)
   // Before the signature, which costs a hundred times as much.
   if (!key || !(await index().mayStore(key.keyId, ref ?? refOf(bytes)))) return 'refused'

@@ -24,7 +24,7 @@ import {
   type SetName,
   setNames,
 } from './messages.ts'
-import { openPeerClock } from './peer-clock.ts'
+import { openPeerClock, type PeerClock } from './peer-clock.ts'
 import type { ReplicaSource } from './source.ts'
 import {
   beginSync,
@@ -40,6 +40,8 @@ export interface Session {
   readonly hello: Hello
   /** Where the other device is, as a multiaddr. */
   readonly path: string
+  /** Goes on when the session is over. */
+  readonly clock: PeerClock
   state(): SessionState
   /** Sends a claim that was just signed here. */
   push(bytes: Uint8Array): void
@@ -61,8 +63,6 @@ export interface SessionState {
   readonly bytesReceived: number
   readonly bytesPerSecond: number
   readonly paused: string | undefined
-  /** Milliseconds by which the clock here is ahead of the other device's. */
-  readonly clockLeadMs: number
 }
 
 /** What a session runs on: a stream for words, and one or more for blobs that this side asks for. */
@@ -233,7 +233,7 @@ export function runSession(line: SessionLine, peer: SessionPeer, parts: SessionP
       case 'push':
         return takePush(message.bytes)
       case 'ping':
-        return theirClock.heard(message.time)
+        return theirClock.heard(message.time) ? parts.onChange() : undefined
       case 'rival':
       case 'askSecret':
       case 'secret':
@@ -306,13 +306,13 @@ export function runSession(line: SessionLine, peer: SessionPeer, parts: SessionP
     keyId,
     hello: peer.theirs,
     path: line.path,
+    clock: theirClock,
     state: () => ({
       lastInSync,
       behind: fetcher.pending.claims + fetcher.pending.schema + fetcher.pending.data,
       bytesReceived,
       bytesPerSecond: rate.perSecond(),
       paused: fetcher.paused,
-      clockLeadMs: theirClock.lead(),
     }),
     push(bytes) {
       if (fitsPush(bytes)) send({ kind: 'push', bytes })

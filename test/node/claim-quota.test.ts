@@ -13,6 +13,7 @@ import { replicaSource } from '../../src/node/replica-source.ts'
 import { makePermanode } from '../../src/schema/claims.ts'
 import { classifyBlob } from '../../src/schema/classify.ts'
 import { ed25519Signer } from '../../src/schema/ed25519-signer.ts'
+import { verifySigned } from '../../src/schema/signed-blob.ts'
 import { openSimClock } from '../sim/sim-clock.ts'
 
 const laptop = ed25519Signer(new Uint8Array(32).fill(1))
@@ -20,7 +21,11 @@ const phone = ed25519Signer(new Uint8Array(32).fill(2))
 const day = 24 * 3_600_000
 
 /** A device that takes what comes, of which a device may bring three claims a day. */
-async function openDevice(state = openMemoryKeyValue(), clock = openSimClock()) {
+async function openDevice(
+  state = openMemoryKeyValue(),
+  clock = openSimClock(),
+  onVerify: () => void = () => undefined,
+) {
   const store = openMemoryStore({ classify: classifyBlob })
   const quota = await openClaimQuota({
     state,
@@ -41,6 +46,10 @@ async function openDevice(state = openMemoryKeyValue(), clock = openSimClock()) 
     onMembers: () => () => undefined,
     room: async () => Infinity,
     quota,
+    verify(signed, keyBlob) {
+      onVerify()
+      return verifySigned(signed, keyBlob)
+    },
   })
   return { state, clock, store, quota, source }
 }
@@ -82,6 +91,14 @@ test('a device brings so many new claims a day, and no more; others and the next
   assert.equal(await bring(source, 5), 3)
   // Two keys, the claims that were taken, and the data.
   assert.equal((await Array.fromAsync(store.enumerate())).length, 2 + 1 + 2 + 3 + 3 + 1)
+})
+
+test('of a device that may bring no more nothing is verified, which would keep this one busy', async () => {
+  let verified = 0
+  const { quota, source } = await openDevice(undefined, undefined, () => (verified += 1))
+  quota.begin()
+  assert.equal(await bring(source, 10), 3)
+  assert.equal(verified, 3)
 })
 
 test('what was brought counts after a new start', async () => {

@@ -77,7 +77,7 @@ test('two devices know how far their clocks are apart', async () => {
   })
   const { ref } = await left.door.receive(Buffer.from('to know that they are connected'))
   await right.until(ref)
-  const leads = [leftHost, rightHost].map(host => host.replica.sessions()[0]?.state().clockLeadMs)
+  const leads = [leftHost, rightHost].map(host => host.replica.sessions()[0]?.clock.lead())
   assert.deepEqual(
     leads.map(lead => Math.round((lead ?? 0) / hour)),
     [-1, 1],

@@ -21,7 +21,7 @@ test('a clock that was set right is right at once, and one that went wrong when 
   clock.setWall(start - 2 * hour)
   assert.equal(theirs.lead(), 0)
   clock.setWall(start + hour)
-  theirs.heard(start - 2 * hour)
+  assert.ok(theirs.heard(start - 2 * hour))
   assert.equal(theirs.lead(), 3 * hour)
 })
 
@@ -30,4 +30,13 @@ test('a device that slept, whose own time stood still, is not taken for one whos
   const theirs = openPeerClock(clock, clock.now())
   clock.setWall(clock.now() + 8 * hour)
   assert.equal(theirs.lead(), 0)
+})
+
+test('a time is news when it tells of another difference, and not when it tells of the same once more', async () => {
+  const clock = openSimClock()
+  const theirs = openPeerClock(clock, clock.now() - hour)
+  await clock.advance(hour)
+  assert.equal(theirs.heard(clock.now() - hour - 2000), false)
+  assert.equal(theirs.heard(clock.now()), true)
+  assert.equal(theirs.heard(clock.now()), false)
 })

@@ -32,20 +32,32 @@ const unprivileged =
   process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search'] : []
 
 /** Starts a command with its own home; the environment has nothing else of this user's. */
-export function start(home: string, args: readonly string[]): ChildProcess {
-  return startAs([], home, args)
+export function start(home: string, args: readonly string[], clockAheadMs?: number): ChildProcess {
+  return startAs([], home, args, clockAheadMs)
 }
 
-function startAs(prefix: readonly string[], home: string, args: readonly string[]): ChildProcess {
+function startAs(
+  prefix: readonly string[],
+  home: string,
+  args: readonly string[],
+  clockAheadMs = 0,
+): ChildProcess {
   const cache = process.env['NODE_COMPILE_CACHE'] ?? join(tmpdir(), 'peerkeep-test-compiled')
   const env = {
     PATH: process.env['PATH'],
     PEERKEEP_HOME: home,
     HOME: home,
     NODE_COMPILE_CACHE: cache,
+    ...(clockAheadMs === 0 ? {} : { NODE_OPTIONS: `--import=${clockModule(clockAheadMs)}` }),
   }
   const [command = program, ...rest] = [...prefix, program, ...args]
   return spawn(command, rest, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+/** What sets a process's clock ahead, before anything else runs in it. */
+function clockModule(aheadMs: number): string {
+  const source = `const now = Date.now; Date.now = () => now() + ${aheadMs}`
+  return `data:text/javascript,${encodeURIComponent(source)}`
 }
 
 /** Runs a command to its end. */
@@ -91,10 +103,10 @@ async function stayOnLoopback(home: string): Promise<void> {
 }
 
 /** Starts `peerkeep up` on free loopback ports, or for other devices on this one, and waits for `ready`. */
-export async function up(home: string, port = 0): Promise<RunningNode> {
+export async function up(home: string, port = 0, clockAheadMs = 0): Promise<RunningNode> {
   const listen = `/ip4/127.0.0.1/tcp/${port}`
   await stayOnLoopback(home)
-  const child = start(home, ['up', '--http', '127.0.0.1:0', '--listen', listen])
+  const child = start(home, ['up', '--http', '127.0.0.1:0', '--listen', listen], clockAheadMs)
   const output = collect(child)
   const ended = once(child, 'close') as Promise<[number | null]>
   await untilReady(child, output)

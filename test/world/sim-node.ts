@@ -156,7 +156,7 @@ export async function openSimNode(options: SimNodeOptions): Promise<SimNode> {
     clock,
     random,
     // The worlds are about what is signed by whatever clock.
-    clockLead: () => 0,
+    nearestClock: () => undefined,
     onSigned: bytes => replica.push(bytes),
   })
   async function close(): Promise<void> {

@@ -50,7 +50,7 @@ async function putOne(
   { path, mode, onFile }: PutOne,
   context: OperationContext,
 ): Promise<BlobRef> {
-  const facts = openFactsCollector(node.claims.isRefused() ? undefined : node.claims)
+  const facts = openFactsCollector(node.claims.refusal() === undefined ? node.claims : undefined)
   const result = await snapshotTree({
     source: path,
     door: node.door,

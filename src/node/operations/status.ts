@@ -29,7 +29,8 @@ export async function statusOf(node: Node): Promise<JsonObject> {
     missingBlobs: missing,
     freeBytes: free,
     rivals: network?.rivals() ?? [],
-    clockLeadMs: network?.clockLead() ?? 0,
+    clockLeadMs: network?.nearestClock()?.leadMs ?? 0,
+    notSigning: node.claims.refusal() ?? null,
     peers: (network?.peers() ?? []).map(peer => ({
       device: deviceName(index, peer.keyId),
       ...peerFields(peer),

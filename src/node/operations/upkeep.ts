@@ -95,6 +95,7 @@ export const doctorOperation: Operation<Node> = {
     const latest = await node.index.latestClaimDate()
     const { missing } = await node.index.counts()
     const devices = node.index.trust.devices().length
+    const clockRefusal = node.claims.refusal()
     const checks: [isGood: boolean, message: string][] = [
       [true, `the home ${node.paths.directory} opens, and its store and index are in step`],
       [
@@ -103,8 +104,8 @@ export const doctorOperation: Operation<Node> = {
       ],
       [latest < now + CLOCK_BEHIND_MAX, 'the clock is not behind what was signed'],
       [
-        !node.claims.isRefused(),
-        'the clock agrees with that of a connected device, if there is any',
+        clockRefusal === undefined,
+        clockRefusal ?? 'the clock agrees with that of a connected device, if there is any',
       ],
       [
         missing === 0,
