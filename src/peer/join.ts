@@ -1,5 +1,8 @@
+import type { Stream } from '@libp2p/interface'
+
 import { PeerkeepError } from '../base/errors.ts'
 import type { KeyId } from '../schema/signer.ts'
+import { byNoise } from './by-noise.ts'
 import { callTargets } from './call-targets.ts'
 import { openLine, PAIRING_PROTOCOL } from './line.ts'
 import { type Admission, askToJoin, joinProof } from './pairing.ts'
@@ -29,8 +32,13 @@ export async function presentTicket(
   })
   try {
     const targets = callTargets(ticket.addresses, peerIdOfKey(ticket.inviter))
-    const stream = await line
-      .dialProtocol(targets, PAIRING_PROTOCOL, { signal })
+    const call = async (): Promise<Stream> =>
+      line.dialProtocol(targets, PAIRING_PROTOCOL, { signal })
+    const stream = await call()
+      .catch((error: unknown) => {
+        if (signal.aborted) throw error
+        return byNoise(line, call)
+      })
       .catch((error: unknown) => {
         signal.throwIfAborted()
         throw new PeerkeepError(

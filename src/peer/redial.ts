@@ -2,6 +2,7 @@ import type { Libp2p } from 'libp2p'
 
 import type { Clock } from '../base/clock.ts'
 import type { KeyId } from '../schema/signer.ts'
+import { byNoise } from './by-noise.ts'
 import { callTargets } from './call-targets.ts'
 import { CALL_MS, DIRECT_AGAIN_MS, FIND_PEER_MS, REDIAL_MAX_MS, REDIAL_MIN_MS } from './limits.ts'
 import { peerIdOfKey } from './peer-id.ts'
@@ -26,8 +27,18 @@ interface RedialParts {
   readonly rendezvous: Rendezvous
 }
 
-export function openRedial(parts: RedialParts): Redial {
-  const { membership, clock, isConnected, isDirect } = parts
+/**
+ * Devices that answered when they were last called. One of them that is not connected has hung up at once: so does who
+ * refuses this device's certificate, for in TLS the caller is let believe that all is well.
+ */
+type Answered = Set<KeyId>
+
+type CallParts = RedialParts & { readonly answered: Answered }
+
+export function openRedial(given: RedialParts): Redial {
+  const { membership, clock, isConnected, isDirect } = given
+  const answered: Answered = new Set()
+  const parts: CallParts = { ...given, answered }
   const stopping = new AbortController()
   let stopTimer: (() => void) | undefined
   let wait = REDIAL_MIN_MS
@@ -38,8 +49,9 @@ export function openRedial(parts: RedialParts): Redial {
     const mayTry = clock.monotonic() - triedAt >= DIRECT_AGAIN_MS
     if (mayTry) triedAt = clock.monotonic()
     const call = async (key: KeyId): Promise<void> => {
-      if (!isConnected(key)) await findAndCall(parts, key, stopping.signal)
-      else if (mayTry && !isDirect(key)) await callDirectly(parts, key, stopping.signal)
+      if (!isConnected(key)) return findAndCall(parts, key, stopping.signal)
+      answered.delete(key)
+      if (mayTry && !isDirect(key)) await callDirectly(parts, key, stopping.signal)
     }
     // One that is switched off answers late or never: nobody waits for it.
     await Promise.allSettled(membership.members().map(call))
@@ -76,13 +88,13 @@ export function openRedial(parts: RedialParts): Redial {
 }
 
 /** A line that is not through a relay takes the place of one that is. */
-async function callDirectly(parts: RedialParts, key: KeyId, signal: AbortSignal): Promise<void> {
+async function callDirectly(parts: CallParts, key: KeyId, signal: AbortSignal): Promise<void> {
   const known = await parts.membership.addresses(key)
   await callDevice(parts, key, known.filter(isDirectAddress), signal)
 }
 
 /** First where the device was last, then where the bootstrap nodes have seen it, then through these. */
-async function findAndCall(parts: RedialParts, key: KeyId, signal: AbortSignal): Promise<void> {
+async function findAndCall(parts: CallParts, key: KeyId, signal: AbortSignal): Promise<void> {
   const { membership, rendezvous, clock } = parts
   const remembered = await membership.addresses(key)
   if (await callDevice(parts, key, remembered.filter(isDirectAddress), signal)) return
@@ -98,17 +110,22 @@ const isDirectAddress = (address: string): boolean => !isRelayed(address)
 
 /** Whether the device answered. Whom nobody answers is called again later; that is no news. */
 async function callDevice(
-  { line, clock }: RedialParts,
+  { line, clock, answered }: CallParts,
   key: KeyId,
   addresses: readonly string[],
   signal: AbortSignal,
 ): Promise<boolean> {
   const targets = callTargets(addresses, peerIdOfKey(key))
   if (targets.length === 0) return false
-  return withinTime(clock, CALL_MS, signal, either => line.dial(targets, { signal: either })).then(
-    () => true,
-    () => false,
-  )
+  const call = (): Promise<boolean> =>
+    withinTime(clock, CALL_MS, signal, either => line.dial(targets, { signal: either })).then(
+      () => true,
+      () => false,
+    )
+  const isAnswered = (!answered.has(key) && (await call())) || (await byNoise(line, call))
+  if (isAnswered) answered.add(key)
+  else answered.delete(key)
+  return isAnswered
 }
 
 /** Aborts the work when its time is over, or by the signal. */

@@ -106,3 +106,28 @@ test('a device that is thrown out by one whose clock is off is out', async () =>
     assert.equal(await laptop.stop(), 0)
   }
 })
+
+test('devices whose clocks are days apart pair, meet and get everything', async () => {
+  const days = 3 * 24 * 3_600_000
+  for (const aheadMs of [days, -days]) {
+    await using work = await workDirectory()
+    const at = (name: string): string => join(work.path, name)
+    await mustRun(at('laptop'), 'init', '--name', 'laptop', '--words-file', at('words'))
+    await mkdir(at('tree'))
+    await writeFile(join(at('tree'), 'file'), 'some content')
+    const ref = (await mustRun(at('laptop'), 'put', join(at('tree'), 'file'))).trim()
+    // By a clock that is behind a ticket would be over before it is read.
+    const pairing = await up(at('laptop'), 0, Math.max(0, aheadMs))
+    const { ticket, ended } = await invite(at('laptop'))
+    await mustRun(at('nas'), 'join', ticket, '--name', 'nas')
+    assert.equal(await ended, 0)
+    assert.equal(await pairing.stop(), 0)
+    await using laptop = await up(at('laptop'), portOf(pairing), aheadMs)
+    await using nas = await up(at('nas'))
+    assert.match((await untilConnected(at('nas'), true)).notSigning ?? '', /by that of/)
+    while ((await run(at('nas'), 'cat', ref)).stdout !== 'some content')
+      assert.equal(nas.process.exitCode, null)
+    assert.equal(await nas.stop(), 0)
+    assert.equal(await laptop.stop(), 0)
+  }
+})
