@@ -47,6 +47,9 @@ export interface BlobStore extends AsyncDisposable {
   close(): Promise<void>
 }
 
+/** What whoever copies out of a store needs of it: formats that are only read are no more than this. */
+export type BlobSource = Pick<BlobStore, 'fetch' | 'stat' | 'enumerate' | 'close'> & AsyncDisposable
+
 /** Answers memory of exactly so many bytes. */
 export type Room = (bytes: number) => Uint8Array
 
