@@ -19,6 +19,7 @@ export const errorCodes = {
   BLOB_DAMAGED: 'stored bytes are not what their reference says',
   BLOB_MISSING: 'a blob that something else needs is not here',
   BLOB_TOO_LARGE: 'a blob would exceed the size limit',
+  BUSY: 'as many ask at the moment as can be answered',
   CLOSED: 'the part was used after it was closed',
   DIGEST_MISMATCH: 'bytes offered under a reference hash to another one',
   DISK_FULL: 'there is no room left for what should be written',
@@ -34,6 +35,7 @@ export const errorCodes = {
   REFUSED: 'refused for safety; --force does it anyway where that is offered',
   STORE_DAMAGED: 'a pack or a table is not readable as its format says',
   TIMED_OUT: 'the time allowed was over first',
+  UNAUTHORIZED: 'whoever asks did not say who they are, or nobody who may',
 } as const
 
 export interface ErrorOptions {

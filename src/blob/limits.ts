@@ -84,3 +84,33 @@ export const COMPACT_BATCH_BYTES = 16 * 1024 * 1024
 
 /** Records copied with one sync: one write of rows to the index. */
 export const COMPACT_BATCH_RECORDS = 2000
+
+/** Connections to one server, and so requests to it at a time. */
+export const HTTP_CONNECTIONS_MAX = 10
+
+/** Milliseconds without a byte after which a server counts as gone. */
+export const HTTP_ANSWER_MS = 120_000
+
+/** How often a request is sent, and milliseconds before the second time; then twice as long each. */
+export const HTTP_ATTEMPTS_MAX = 4
+export const HTTP_RETRY_MS = 250
+
+/** Refs asked for in one page of a listing: Perkeep's limit. */
+export const HTTP_PAGE_REFS = 10_000
+
+/** Largest answer that is a listing, in bytes: such a page has 1.1 MB. */
+export const HTTP_PAGE_BYTES_MAX = 8 * 1024 * 1024
+
+/** Refs of one stat or removal: Perkeep's limit. */
+export const HTTP_STAT_REFS = 1000
+
+/** Blobs, and bytes of them, that go along in one upload, so that several requests share what there is. */
+export const HTTP_UPLOAD_BLOBS = 200
+export const HTTP_UPLOAD_BYTES = 1024 * 1024
+
+/** Bytes of blobs on their way from one store to another, and what the smallest counts for. */
+export const COPY_BYTES_MAX = 64 * 1024 * 1024
+export const COPY_BLOB_BYTES_MIN = 4096
+
+/** Blobs in a row that could not be copied, after which the copy gives up: then it is not the blobs. */
+export const COPY_FAILURES_MAX = 100

@@ -7,7 +7,8 @@ import { type Log, silentLog } from '../base/log.ts'
 import { nodeFiles } from '../base/node-files.ts'
 import { systemRandom } from '../base/random.ts'
 import type { RunOperation } from '../http/operation-routes.ts'
-import { loadConfig, setConfig } from '../node/config.ts'
+import { describeAuthMethod } from '../node/auth-methods.ts'
+import { addAuth, loadConfig, setConfig } from '../node/config.ts'
 import { createHome } from '../node/create-home.ts'
 import type { HomePaths } from '../node/home.ts'
 import { hasKeys } from '../node/keys.ts'
@@ -92,6 +93,9 @@ export async function showConfig(paths: HomePaths, isLowLevel: boolean): Promise
     name: name ?? null,
     store: store ?? paths.blobs,
     reserve: reserve ?? null,
+    auth: config.auth.length === 0 ? ['localhost'] : config.auth.map(describeAuthMethod),
+    httpsCert: config.httpsCert ?? null,
+    httpsKey: config.httpsKey ?? null,
   }
   if (!isLowLevel) return shown
   return {
@@ -110,7 +114,12 @@ export async function showConfig(paths: HomePaths, isLowLevel: boolean): Promise
     },
     keys: paths.keys,
     state: paths.state,
-    http: { socket: paths.socket, listen: http },
+    http: {
+      socket: paths.socket,
+      listen: http,
+      auth: shown.auth,
+      tls: config.httpsCert === undefined ? null : { cert: shown.httpsCert, key: shown.httpsKey },
+    },
     peer: {
       listen,
       bootstrap: config.bootstrap,
@@ -126,6 +135,8 @@ export async function changeConfig(
   paths: HomePaths,
   change: { readonly key: string; readonly value: string },
 ): Promise<JsonObject> {
-  await setConfig(nodeFiles, paths.config, change)
+  if (change.key === 'auth')
+    await addAuth(nodeFiles, paths.config, { text: change.value, random: systemRandom })
+  else await setConfig(nodeFiles, paths.config, change)
   return showConfig(paths, false)
 }

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-
 import { Command } from 'commander'
 
 import type { RunOperation } from '../http/operation-routes.ts'
@@ -8,6 +6,7 @@ import { type Cli, openCli } from './cli.ts'
 import { defineCommands } from './commands.ts'
 import { findHome } from './environment.ts'
 import { openTerminal } from './terminal.ts'
+import { readVersion } from './version.ts'
 
 interface Program {
   readonly program: Command
@@ -50,12 +49,6 @@ export function createProgram(host: NodeJS.Process, signal: AbortSignal): Progra
       for (const closeOne of closers) await closeOne()
     },
   }
-}
-
-/** Of the package, which lies at the same place from the sources and from what is built. */
-function readVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }
 
 /** The running node of this home, else one opened in this process for as long as the command runs. */

@@ -4,25 +4,37 @@ import { dirname } from 'node:path'
 import { PeerkeepError } from '../base/errors.ts'
 import { nodeFiles } from '../base/node-files.ts'
 import { operationRoutes } from '../http/operation-routes.ts'
-import { type FindRoute, type ListenAddress, openHttpServer } from '../http/server.ts'
-import { forOwnHost, statusRoutes } from '../http/status-routes.ts'
-import { loadConfig } from '../node/config.ts'
+import type { JsonObject } from '../base/json.ts'
+import { openGate } from '../http/gate.ts'
+import { openNodeRoutes } from '../http/node-routes.ts'
+import { type FindRoute, type HttpServerOptions, openHttpServer } from '../http/server.ts'
+import { statusRoutes } from '../http/status-routes.ts'
+import { readAuthMethod } from '../node/auth-methods.ts'
+import { type Config, loadConfig } from '../node/config.ts'
 import { connectNode } from '../node/connect.ts'
 import type { HomePaths } from '../node/home.ts'
 import { joinHome } from '../node/join-home.ts'
 import { openNode } from '../node/open-node.ts'
 import { runOperation } from '../node/operations/all.ts'
 import { statusOf } from '../node/operations/status.ts'
-import { systemOf } from './local-node.ts'
+import { isOwnUsersConnection } from './connection-owner.ts'
+import { showConfig, systemOf } from './local-node.ts'
+import { isLoopback, parseHostPort } from './host-port.ts'
+import { readVersion } from './version.ts'
 
 export interface RunningNode {
   readonly device: string
   readonly http: string
+  /** What whoever started it should know. */
+  readonly warning: string | undefined
   readonly listen: readonly string[]
   /** True when nothing was backed up yet. */
   readonly isEmpty: boolean
   close(): Promise<void>
 }
+
+const WITHOUT_TLS =
+  'other machines reach this node over plain HTTP: passwords and everything else can be read on the way. Set httpsCert and httpsKey.'
 
 interface RunOptions {
   readonly http: string | undefined
@@ -35,7 +47,9 @@ export async function runNode(paths: HomePaths, options: RunOptions): Promise<Ru
   const system = systemOf(options.isVerbose)
   const config = await loadConfig(nodeFiles, paths.config)
   const listen = options.listen ?? config.listen
-  const page = parseHostPort(options.http ?? config.http)
+  const methods = config.auth.map(readAuthMethod)
+  const tls = await readTls(config)
+  const page = parseHostPort(options.http ?? config.http, methods)
   await using opening = new AsyncDisposableStack()
   const node = opening.use(
     await openNode({
@@ -53,32 +67,38 @@ export async function runNode(paths: HomePaths, options: RunOptions): Promise<Ru
   // Whoever holds the home's lock owns the socket: what lies there is of a node that died.
   await nodeFiles.makeDirectory(dirname(paths.socket))
   await rm(paths.socket, { force: true })
-  opening.use(await openHttpServer({ path: paths.socket }, socketRoutes, system.log))
-  const http = opening.use(await openHttpServer(page, forOwnHost(status), system.log))
+  opening.use(await openHttpServer({ path: paths.socket }, socketRoutes, system))
+  const gate = openGate({ ...system, methods, isSameUser: isOwnUsersConnection })
+  const routes = openNodeRoutes({
+    node,
+    gate,
+    version: readVersion(),
+    status: () => statusOf(node),
+    lowLevelConfig: (): Promise<JsonObject> => showConfig(paths, true),
+  })
+  const http = opening.use(await openHttpServer(page, routes, { ...system, tls }))
   const { device, backups } = await statusOf(node)
   const parts = opening.move()
   return {
     device: typeof device === 'string' ? device : '',
     http: http.address,
+    warning: isLoopback(page.host) || tls ? undefined : WITHOUT_TLS,
     listen: node.network?.addresses ?? [],
     isEmpty: Array.isArray(backups) && backups.length === 0,
     close: () => parts.disposeAsync(),
   }
 }
 
-function parseHostPort(text: string): ListenAddress {
-  const [, host, port] = /^(.+):(\d{1,5})$/.exec(text) ?? []
-  if (host === undefined || Number(port) > 65_535) {
-    throw new PeerkeepError('BAD_USAGE', `${text} is no address; one looks like 127.0.0.1:3179`)
-  }
-  const bare = host.replace(/^\[(.*)\]$/, '$1')
-  if (!['127.0.0.1', 'localhost', '::1'].includes(bare)) {
-    throw new PeerkeepError(
-      'REFUSED',
-      `the status page has no password yet, so it is served on this machine only: 127.0.0.1:PORT, not ${text}`,
-    )
-  }
-  return { host: bare, port: Number(port) }
+async function readTls({ httpsCert, httpsKey }: Config): Promise<HttpServerOptions['tls']> {
+  if (httpsCert === undefined && httpsKey === undefined) return undefined
+  const [cert, key] = await Promise.all(
+    [httpsCert, httpsKey].map(async path => path && nodeFiles.readFile(path)),
+  )
+  if (cert && key) return { cert, key }
+  throw new PeerkeepError(
+    'BAD_CONFIG',
+    `httpsCert (${httpsCert ?? 'not set'}) and httpsKey (${httpsKey ?? 'not set'}) must both name files that are there`,
+  )
 }
 
 /** Joins an owner with a ticket. */

@@ -13,19 +13,42 @@ const statusOf: Partial<Record<ErrorCode, number>> = {
   BAD_USAGE: 400,
   BLOB_MISSING: 404,
   BLOB_TOO_LARGE: 413,
+  BUSY: 503,
   DIGEST_MISMATCH: 400,
   DISK_FULL: 507,
   NOT_ADMIN: 403,
   NOT_FOUND: 404,
   REFUSED: 403,
+  UNAUTHORIZED: 401,
 }
 
 export function sendJson(response: ServerResponse, value: JsonValue, status = 200): void {
+  send(response, { status, type: 'application/json', body: `${JSON.stringify(value, null, 2)}\n` })
+}
+
+/** JSON as Perkeep's clients want it: the type is exactly this one. */
+export function sendPerkeepJson(response: ServerResponse, value: unknown, status = 200): void {
+  send(response, { status, type: 'text/javascript', body: `${JSON.stringify(value, null, 2)}\n` })
+}
+
+export function sendText(response: ServerResponse, text: string, status = 200): void {
+  send(response, { status, type: 'text/plain; charset=utf-8', body: text })
+}
+
+interface Body {
+  readonly status: number
+  readonly type: string
+  readonly body: string
+}
+
+function send(response: ServerResponse, { status, type, body }: Body): void {
+  const bytes = Buffer.from(body)
   response.writeHead(status, {
-    'content-type': 'application/json',
+    'content-type': type,
+    'content-length': bytes.length,
     'x-content-type-options': 'nosniff',
   })
-  response.end(`${JSON.stringify(value, null, 2)}\n`)
+  response.end(bytes)
 }
 
 export function sendError(response: ServerResponse, error: unknown): void {
@@ -33,22 +56,41 @@ export function sendError(response: ServerResponse, error: unknown): void {
   const status = known ? (statusOf[error.code] ?? 500) : 500
   const code = known ? error.code : 'IO'
   const message = known ? error.message : 'the node failed; its log says why'
+  if (status === 401) response.setHeader('www-authenticate', 'Basic realm=""')
+  if (status === 503) response.setHeader('retry-after', '1')
   sendJson(response, { error: { code, message } }, status)
+}
+
+/** The body as it comes in. Rejects with `ABORTED` when the client goes away before its end. */
+export async function* bodyOf(request: IncomingMessage): AsyncGenerator<Uint8Array> {
+  try {
+    // The stream stays open, for whoever reads away what is left: so the client sees why it was refused.
+    yield* request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
+  } catch (error) {
+    if (isPeerkeepError(error)) throw error
+    throw new PeerkeepError('ABORTED', 'the client went away', { cause: error })
+  }
+}
+
+/** The whole body. Rejects with `BLOB_TOO_LARGE` over `max` bytes, `ABORTED` when the client goes away before its end. */
+export async function readBody(request: IncomingMessage, max = REQUEST_BODY_MAX): Promise<Buffer> {
+  const tooLarge = new PeerkeepError('BLOB_TOO_LARGE', `this request may have ${max} bytes`)
+  if (Number(request.headers['content-length'] ?? 0) > max) throw tooLarge
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of bodyOf(request)) {
+    size += chunk.length
+    if (size > max) throw tooLarge
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
 }
 
 /** The body as a JSON object. Rejects with `BAD_USAGE` for anything else, `BLOB_TOO_LARGE` over the limit. */
 export async function readJsonBody(request: IncomingMessage): Promise<JsonObject> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Uint8Array>) {
-    size += chunk.length
-    if (size > REQUEST_BODY_MAX) {
-      throw new PeerkeepError('BLOB_TOO_LARGE', `a request may have ${REQUEST_BODY_MAX} bytes`)
-    }
-    chunks.push(chunk)
-  }
+  const body = await readBody(request)
   try {
-    const value: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
+    const value: unknown = JSON.parse(body.toString('utf8'))
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
       return value as JsonObject
     }
@@ -56,4 +98,17 @@ export async function readJsonBody(request: IncomingMessage): Promise<JsonObject
     // Said below, together with JSON that is no object.
   }
   throw new PeerkeepError('BAD_USAGE', 'the request must be a JSON object')
+}
+
+/** What stands behind the `?` of a request, the first of each name counts. */
+export function queryOf(request: IncomingMessage): URLSearchParams {
+  const url = request.url ?? ''
+  const at = url.indexOf('?')
+  return new URLSearchParams(at === -1 ? '' : url.slice(at + 1))
+}
+
+/** The fields of a form, from the body (`application/x-www-form-urlencoded`) of a POST, else from the query. */
+export async function readForm(request: IncomingMessage, max?: number): Promise<URLSearchParams> {
+  if (request.method !== 'POST') return queryOf(request)
+  return new URLSearchParams((await readBody(request, max)).toString('utf8'))
 }

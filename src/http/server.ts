@@ -1,14 +1,24 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
 
+import type { Clock } from '../base/clock.ts'
 import { isPeerkeepError, PeerkeepError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import { REQUEST_TIMEOUT_MS, REQUESTS_MAX } from './limits.ts'
+import { HEAD_TIMEOUT_MS, KEEP_ALIVE_MS, PIPELINED_MAX, UNREAD_BODY_MAX } from './limits.ts'
+import { type Pace, watchPace } from './pace.ts'
 import { sendError } from './respond.ts'
 
 /** One answer of the server: writes the whole response, or rejects with a PeerkeepError before it. */
 export type Route = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
+/** `path` is what the client wrote before a `?`, as it wrote it; a route for what is known, else undefined. */
 export type FindRoute = (method: string, path: string) => Route | undefined
 
 export type ListenAddress =
@@ -17,6 +27,13 @@ export type ListenAddress =
   /** A TCP port; 0 takes a free one. */
   | { readonly host: string; readonly port: number }
 
+export interface HttpServerOptions {
+  readonly log: Log
+  readonly clock: Clock
+  /** Certificate chain and key, PEM: then the server speaks TLS. */
+  readonly tls?: { readonly cert: Uint8Array; readonly key: Uint8Array } | undefined
+}
+
 export interface HttpServer extends AsyncDisposable {
   /** `http://127.0.0.1:3179`, or the path of the socket. */
   readonly address: string
@@ -24,30 +41,86 @@ export interface HttpServer extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** Serves `findRoute` until closed. Rejects with `IO` when the address is not to be had. */
+/** Serves `findRoute` until closed. Rejects with `IO` when the address is not to be had, `BAD_CONFIG` for a certificate that is none. */
 export async function openHttpServer(
   listen: ListenAddress,
   findRoute: FindRoute,
-  log: Log,
+  options: HttpServerOptions,
 ): Promise<HttpServer> {
-  let running = 0
-  const server = createServer((request, response) => {
-    running += 1
-    response.on('close', () => (running -= 1))
-    void answer(request, response, running > REQUESTS_MAX ? busy : findRoute).catch(
-      (error: unknown) => log.warn('http request failed', { reason: String(error) }),
-    )
+  const { log, clock, tls } = options
+  const running = new Set<Promise<void>>()
+  let pace: Pace | undefined
+  const server = makeServer(tls, (request, response) => {
+    const answering = inTurn(request, response, async () => {
+      const done = pace?.begin(request)
+      if (done) response.once('close', done)
+      await answer(request, response, findRoute)
+      await isSent(response)
+    }).catch((error: unknown) => log.warn('http request failed', { reason: String(error) }))
+    running.add(answering)
+    void answering.finally(() => running.delete(answering))
   })
-  server.requestTimeout = REQUEST_TIMEOUT_MS
-  server.headersTimeout = REQUEST_TIMEOUT_MS
+  server.headersTimeout = HEAD_TIMEOUT_MS
+  // How long a body takes is the pace's business: a large upload over a slow line takes hours.
+  server.requestTimeout = 0
+  server.keepAliveTimeout = KEEP_ALIVE_MS
+  server.on('clientError', refuseMalformed)
+  // Whoever reaches the home's socket is this user; an operation may say nothing for long.
+  if (!('path' in listen)) pace = watchPace(server, tls ? 'secureConnection' : 'connection', clock)
   await startListening(server, listen)
   let closing: Promise<void> | undefined
-  const close = (): Promise<void> => (closing ??= stopListening(server))
-  return { address: addressOf(server, listen), close, [Symbol.asyncDispose]: close }
+  const close = (): Promise<void> =>
+    (closing ??= stopListening(server)
+      .finally(() => pace?.close())
+      .then(async () => void (await Promise.allSettled(running))))
+  return { address: addressOf(server, listen, tls), close, [Symbol.asyncDispose]: close }
 }
 
-const busy: FindRoute = () => () => {
-  throw new PeerkeepError('REFUSED', 'too many requests at a time; try again')
+function makeServer(tls: HttpServerOptions['tls'], listener: RequestListener): Server {
+  if (!tls) return createServer(listener)
+  try {
+    const { cert, key } = tls
+    const handshakeTimeout = HEAD_TIMEOUT_MS
+    return createTlsServer(
+      { cert: Buffer.from(cert), key: Buffer.from(key), handshakeTimeout },
+      listener,
+    )
+  } catch (error) {
+    throw new PeerkeepError(
+      'BAD_CONFIG',
+      `the certificate or its key cannot be used: ${error instanceof Error ? error.message : String(error)}. httpsCert and httpsKey must name PEM files that belong together.`,
+      { cause: error },
+    )
+  }
+}
+
+/** The last request taken up on each connection, and how many wait behind it. */
+const turns = new WeakMap<Socket, { last: Promise<void>; waiting: number }>()
+
+/**
+ * Requests that were sent ahead on one connection are worked on one after the other: else a small packet of them
+ * could make the node read a thousand blobs at once.
+ */
+async function inTurn(
+  request: IncomingMessage,
+  response: ServerResponse,
+  run: () => Promise<void>,
+): Promise<void> {
+  const turn = turns.get(request.socket) ?? { last: Promise.resolve(), waiting: 0 }
+  turns.set(request.socket, turn)
+  if (turn.waiting >= PIPELINED_MAX) {
+    request.socket.destroy()
+    return
+  }
+  turn.waiting += 1
+  const before = turn.last
+  const mine = before.then(() => (response.destroyed ? undefined : run()))
+  turn.last = mine.catch(() => undefined)
+  try {
+    await mine
+  } finally {
+    turn.waiting -= 1
+  }
 }
 
 async function answer(
@@ -56,15 +129,59 @@ async function answer(
   findRoute: FindRoute,
 ): Promise<void> {
   try {
-    const path = new URL(request.url ?? '/', 'http://node').pathname
+    const path = (request.url ?? '/').replace(/[?#].*$/s, '')
     const route = findRoute(request.method ?? 'GET', path)
-    if (!route) throw new PeerkeepError('NOT_FOUND', `there is nothing at ${path}`)
+    if (!route) throw new PeerkeepError('NOT_FOUND', `there is nothing at ${path.slice(0, 200)}`)
     await route(request, response)
   } catch (error) {
     if (response.headersSent) response.destroy()
     else sendError(response, error)
     if (!isPeerkeepError(error)) throw error
+  } finally {
+    await readAway(request)
   }
+}
+
+/**
+ * Reads what is left of a body: cut off in the middle of it, a client may never see the answer. Who sends very much
+ * more is cut off all the same.
+ */
+async function readAway(request: IncomingMessage): Promise<void> {
+  let left = UNREAD_BODY_MAX
+  try {
+    for await (const chunk of request as AsyncIterable<Uint8Array>) {
+      left -= chunk.length
+      if (left < 0) request.socket.destroy()
+    }
+  } catch {
+    // Gone: there is nobody to answer.
+  }
+}
+
+/** Resolves when the answer has left, or whoever asked has. */
+async function isSent(response: ServerResponse): Promise<void> {
+  if (response.destroyed || response.closed || !response.writableEnded) return
+  await new Promise(resolve => response.once('close', resolve))
+}
+
+/** What is no HTTP: one answer, and the connection ends, as nobody knows where the next request begins. */
+function refuseMalformed(
+  error: Error & { code?: string },
+  socket: { destroyed: boolean } & Pick<Socket, 'writable' | 'end' | 'destroy'>,
+): void {
+  if (!socket.writable) {
+    socket.destroy()
+    return
+  }
+  const [status, text] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? ['431 Request Header Fields Too Large', 'the head of the request is too large']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ['408 Request Timeout', 'the head of the request took too long']
+        : ['400 Bad Request', 'this is not a request as HTTP/1.1 has it']
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: ${text.length + 1}\r\n\r\n${text}\n`,
+  )
 }
 
 async function startListening(server: Server, listen: ListenAddress): Promise<void> {
@@ -91,9 +208,9 @@ async function stopListening(server: Server): Promise<void> {
   })
 }
 
-function addressOf(server: Server, listen: ListenAddress): string {
+function addressOf(server: Server, listen: ListenAddress, tls: HttpServerOptions['tls']): string {
   if ('path' in listen) return listen.path
   const { port } = server.address() as AddressInfo
   const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host
-  return `http://${host}:${port}`
+  return `${tls ? 'https' : 'http'}://${host}:${port}`
 }

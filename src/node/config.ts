@@ -2,6 +2,8 @@ import { parse, stringify, TomlError } from 'smol-toml'
 
 import { PeerkeepError } from '../base/errors.ts'
 import { type FileLayer, replaceFile } from '../base/files.ts'
+import type { Random } from '../base/random.ts'
+import { keepAuthMethod, readAuthMethod, withAuthMethod } from './auth-methods.ts'
 import { CLAIMS_A_DAY_MAX } from './claim-quota.ts'
 import { parseReserve } from './reserve.ts'
 
@@ -11,6 +13,11 @@ export interface Config {
   readonly name: string | undefined
   /** Address of the web page and the status: `HOST:PORT`. */
   readonly http: string
+  /** Who may use the page and Perkeep's protocol: see auth-methods.ts. Empty for programs of the same user here. */
+  readonly auth: readonly string[]
+  /** Files of a certificate chain and its key (PEM): with both, what is served over TCP is served over TLS. */
+  readonly httpsCert: string | undefined
+  readonly httpsKey: string | undefined
   /** Addresses for other devices, as multiaddrs. */
   readonly listen: readonly string[]
   /** Nodes through which devices find each other: multiaddrs that end in the node's PeerId. */
@@ -30,6 +37,9 @@ export interface Config {
 export const defaultConfig: Config = {
   name: undefined,
   http: '127.0.0.1:3179',
+  auth: [],
+  httpsCert: undefined,
+  httpsKey: undefined,
   listen: ['/ip4/0.0.0.0/tcp/3180'],
   bootstrap: [],
   store: undefined,
@@ -43,6 +53,9 @@ export const defaultConfig: Config = {
 const readers: { readonly [Key in keyof Config]: (value: unknown, key: string) => Config[Key] } = {
   name: readText,
   http: readHostPort,
+  auth: readAuth,
+  httpsCert: readAbsolutePath,
+  httpsKey: readAbsolutePath,
   listen: readMultiaddrs,
   bootstrap: readNodes,
   store: readAbsolutePath,
@@ -60,11 +73,25 @@ export async function loadConfig(files: FileLayer, path: string): Promise<Config
   return { ...defaultConfig, ...(await loadTable(files, path)) }
 }
 
-/** Sets one key and keeps the others. `value` is text; lists are separated by commas. */
+/**
+ * Lets one more in: `text` is as `config set auth` takes it. A user gets a new password; `localhost` takes all entries
+ * away. What is written holds no secret.
+ */
+export async function addAuth(
+  files: FileLayer,
+  path: string,
+  { text, random }: { readonly text: string; readonly random: Random },
+): Promise<Config> {
+  const { auth } = await loadConfig(files, path)
+  const value = text === 'localhost' ? [] : withAuthMethod(auth, await keepAuthMethod(text, random))
+  return setConfig(files, path, { key: 'auth', value })
+}
+
+/** Sets one key and keeps the others. `value` may be text; lists are separated by commas then. */
 export async function setConfig(
   files: FileLayer,
   path: string,
-  change: { key: string; value: string },
+  change: { readonly key: string; readonly value: string | readonly string[] },
 ): Promise<Config> {
   const { key, value } = change
   const table = await loadTable(files, path)
@@ -138,6 +165,14 @@ function readHostPort(value: unknown, key: string): string {
   throw new PeerkeepError('BAD_CONFIG', `${key} must be HOST:PORT, such as 127.0.0.1:3179`)
 }
 
+function readAuth(value: unknown, key: string): readonly string[] {
+  const entries = typeof value === 'string' ? [value] : value
+  if (!Array.isArray(entries) || !entries.every(entry => typeof entry === 'string'))
+    throw new PeerkeepError('BAD_CONFIG', `${key} must be a list, as 'config set auth' writes it`)
+  for (const entry of entries) readAuthMethod(entry)
+  return entries
+}
+
 /** An empty text is no node at all. */
 function readNodes(value: unknown, key: string): readonly string[] {
   const list =
@@ -164,5 +199,5 @@ function readMultiaddrs(value: unknown, key: string): readonly string[] {
 
 function readAbsolutePath(value: unknown, key: string): string {
   if (typeof value === 'string' && value.startsWith('/')) return value
-  throw new PeerkeepError('BAD_CONFIG', `${key} must be an absolute path of a directory`)
+  throw new PeerkeepError('BAD_CONFIG', `${key} must be an absolute path`)
 }

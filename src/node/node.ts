@@ -6,11 +6,13 @@ import type { Log } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import type { PackStore } from '../blob/pack-store.ts'
 import type { Door } from '../blob/receive.ts'
+import type { BlobRef } from '../blob/ref.ts'
 import type { Index } from '../index/queries.ts'
 import type { Verify } from '../schema/signed-blob.ts'
 import type { Signer } from '../schema/signer.ts'
 import type { Arrivals } from './arrivals.ts'
 import type { ClaimWriter } from './claim-writer.ts'
+import type { Condemned } from './condemned.ts'
 import type { Config } from './config.ts'
 import type { HomePaths } from './home.ts'
 import type { Network } from './network.ts'
@@ -39,6 +41,10 @@ export interface Node extends AsyncDisposable {
   readonly system: System
   /** The line to other devices; undefined in a process that only runs one command. */
   readonly network: Network | undefined
+  /** What somebody asked to remove. */
+  readonly condemned: Condemned
+  /** Hears of each blob that comes in, once it is durable; returns what stops it. */
+  onBlob(listener: (ref: BlobRef) => void): () => void
   /** Hears of what comes into the compared sets and goes, whichever index there is; returns what stops it. */
   onMembers(listener: (changes: readonly MemberChange[]) => void): () => void
   /** Drops the search index and builds it again from the store. */

@@ -6,7 +6,7 @@ import { openListeners } from '../base/listeners.ts'
 import { openLevelKeyValue } from '../base/level-key-value.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import { openPackStore, type PackStore } from '../blob/pack-store.ts'
-import { openDoor } from '../blob/receive.ts'
+import { type Door, openDoor } from '../blob/receive.ts'
 import { openIndex } from '../index/open-index.ts'
 import type { Index } from '../index/queries.ts'
 import { classifyBlob } from '../schema/classify.ts'
@@ -17,6 +17,7 @@ import { type Verify, verifySigned } from '../schema/signed-blob.ts'
 import type { KeyId } from '../schema/signer.ts'
 import { verifyOnce } from '../schema/verify-once.ts'
 import { openClaimWriter } from './claim-writer.ts'
+import { type Condemned, openCondemned } from './condemned.ts'
 import { loadConfig } from './config.ts'
 import { lockHome } from './home-lock.ts'
 import { openHoldingsKeeper } from './holdings-keeper.ts'
@@ -104,10 +105,16 @@ async function openParts(
   let network: Network | undefined
   const members = openListeners<[changes: readonly MemberChange[]]>()
   index.onMembers(members.tell)
-  const door = openDoor(store, (ref, bytes) => {
-    if (classifyBlob(bytes) === 'meta') index.wake()
-    else arrivals.add(ref)
-  })
+  const blobs = openListeners<[ref: BlobRef]>()
+  const condemned = await openCondemned({ state, clock, store, index: () => index })
+  const door = revivingDoor(
+    openDoor(store, (ref, bytes) => {
+      if (classifyBlob(bytes) === 'meta') index.wake()
+      else arrivals.add(ref)
+      blobs.tell(ref)
+    }),
+    condemned,
+  )
   const device = ed25519Signer(keys.deviceSeed)
   const claims = openClaimWriter({
     signer: device,
@@ -138,6 +145,8 @@ async function openParts(
     get network() {
       return network
     },
+    condemned,
+    onBlob: blobs.add,
     onMembers: members.add,
     async reindex() {
       await index.close()
@@ -161,6 +170,17 @@ async function openParts(
     if (config.scrub > 0) opened(openScrub({ store, state, clock, log, days: config.scrub }))
   }
   return node
+}
+
+/** Whoever sends a blob again wants it to stay. */
+function revivingDoor(door: Door, condemned: Condemned): Door {
+  return {
+    async receive(bytes, ref) {
+      const received = await door.receive(bytes, ref)
+      if (!received.isNew && condemned.has(received.ref)) await condemned.revive(received.ref)
+      return received
+    },
+  }
 }
 
 function openStoreIndex(parts: {

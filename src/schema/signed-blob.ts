@@ -38,8 +38,7 @@ const TAIL_PATTERN = /^([A-Za-z0-9+/=]+)"[ \t\r\n]*\}[ \t\r\n]*$/
 export function signSchema(blob: SignedSchema, signer: Signer): Uint8Array {
   if (blob.signer !== signer.keyRef)
     throw new TypeError(`the blob names ${blob.signer} as its signer, not ${signer.keyRef}`)
-  const payload = writeSchema(blob).subarray(0, -1)
-  const signed = Buffer.concat([payload, Buffer.from(`${SEPARATOR}${signer.sign(payload)}"}\n`)])
+  const signed = signPayload(writeSchema(blob).subarray(0, -1), signer)
   if (signed.length > SCHEMA_SIZE_MAX) {
     throw new PeerkeepError(
       'BLOB_TOO_LARGE',
@@ -47,6 +46,20 @@ export function signSchema(blob: SignedSchema, signer: Signer): Uint8Array {
     )
   }
   return signed
+}
+
+/**
+ * Signs JSON as somebody else wrote it, to the byte: what is signed is the text without white space at its end and
+ * without its last brace. Whether it makes sense is not asked here.
+ */
+export function signText(text: string, signer: Signer): Uint8Array {
+  const trimmed = text.replace(/[ \t\r\n]+$/, '')
+  if (!trimmed.endsWith('}')) throw badClaim('what should be signed does not end in }')
+  return signPayload(Buffer.from(trimmed.slice(0, -1)), signer)
+}
+
+function signPayload(payload: Uint8Array, signer: Signer): Uint8Array {
+  return Buffer.concat([payload, Buffer.from(`${SEPARATOR}${signer.sign(payload)}"}\n`)])
 }
 
 /**

@@ -35,7 +35,7 @@ for (const [content, message] of [
   ['name = "a\nb"', /config\.toml, line 1/],
   [
     'nam = "x"',
-    /no setting nam; known are bootstrap, claims, http, listen, local, name, reserve, scrub, store/,
+    /no setting nam; known are auth, bootstrap, claims, http, httpsCert, httpsKey, listen, local, name, reserve, scrub, store/,
   ],
   ['http = "3179"', /http must be HOST:PORT/],
   ['http = "127.0.0.1:99999"', /http must be HOST:PORT/],

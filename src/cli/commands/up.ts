@@ -35,6 +35,7 @@ the status page. Prints its addresses, then 'ready'. A home without an owner get
         listen: options.listen,
         isVerbose: host.isVerbose(),
       })
+      if (running.warning !== undefined) io.terminal.warn(running.warning)
       try {
         await io.print(
           { http: running.http, listen: running.listen, device: running.device },
