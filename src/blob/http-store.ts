@@ -80,16 +80,19 @@ function storeOver(line: HttpLine, { root, server, random }: Place): BlobStore {
     statAll(line, root, refs)
   const uploads = openHttpUploads({ line, root, stat, random })
 
-  function tracked<Result>(work: () => Promise<Result>): Promise<Result> {
+  async function tracked<Result>(work: () => Promise<Result>): Promise<Result> {
     if (isClosed)
-      return Promise.reject(
-        new PeerkeepError('CLOSED', `The line to ${server.origin} was used after it was closed.`),
+      throw new PeerkeepError(
+        'CLOSED',
+        `The line to ${server.origin} was used after it was closed.`,
       )
     const doing = work()
     running.add(doing)
-    const done = (): void => void running.delete(doing)
-    doing.then(done, done)
-    return doing
+    try {
+      return await doing
+    } finally {
+      running.delete(doing)
+    }
   }
 
   async function close(): Promise<void> {

@@ -61,7 +61,11 @@ export function uploadRoutes(parts: UploadParts): UploadRoutes {
       const boundary = boundaryOf(request.headers['content-type'])
       const batch = openBatch(parts, storing)
       // Also what came before a form that breaks off is stored before the answer.
-      await takeParts(request, { boundary, large, batch }).finally(batch.settled)
+      try {
+        await takeParts(request, { boundary, large, batch })
+      } finally {
+        await batch.settled()
+      }
       const { received, errors } = batch.outcome()
       onReceived(
         received.length,

@@ -135,18 +135,20 @@ async function answer(
     await route(request, response)
   } catch (error) {
     if (response.headersSent) response.destroy()
-    else sendError(response, error)
+    else {
+      await readAway(request)
+      sendError(response, error)
+    }
     if (!isPeerkeepError(error)) throw error
-  } finally {
-    await readAway(request)
   }
 }
 
 /**
- * Reads what is left of a body: cut off in the middle of it, a client may never see the answer. Who sends very much
- * more is cut off all the same.
+ * Reads what is left of a body before it is refused: cut off in the middle of it, a client may never see the answer. Who
+ * sends very much more is cut off all the same.
  */
 async function readAway(request: IncomingMessage): Promise<void> {
+  if (request.readableEnded || request.destroyed) return
   let left = UNREAD_BODY_MAX
   try {
     for await (const chunk of request as AsyncIterable<Uint8Array>) {
