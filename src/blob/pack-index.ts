@@ -1,6 +1,7 @@
 import { type KeyValue, type KeyValueOperation, prefixRange } from '../base/key-value.ts'
 import type { Random } from '../base/random.ts'
 import type { BlobRef } from './ref.ts'
+import type { SizedRef } from './store.ts'
 
 /**
  * The blob index: a cache of where each blob lies, rebuilt from the packs when it is lost. Rows:
@@ -109,6 +110,19 @@ export async function* scanBlobRows(
   for await (const [key, value] of rows.scan({ from, until: range.until })) {
     const row = decodeBlobRow(value)
     if (row) yield { ref: key.slice(1) as BlobRef, row }
+  }
+}
+
+/** The refs and sizes alone: who lists a million blobs takes no row apart that far. */
+export async function* scanBlobSizes(
+  rows: KeyValue,
+  after: BlobRef | undefined,
+): AsyncGenerator<SizedRef> {
+  const { from, until } = prefixRange('b')
+  const begin = after === undefined ? from : `b${after} `
+  for await (const [key, value] of rows.scan({ from: begin, until })) {
+    const size = Number.parseInt(value.slice(value.indexOf(' ', value.indexOf(' ') + 1) + 1), 10)
+    if (!Number.isNaN(size)) yield { ref: key.slice(1) as BlobRef, size }
   }
 }
 

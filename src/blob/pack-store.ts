@@ -16,6 +16,7 @@ import {
   readIdentity,
   readPackRow,
   scanBlobRows,
+  scanBlobSizes,
 } from './pack-index.ts'
 import { readPackLog } from './pack-log.ts'
 import { recoverPacks } from './pack-recovery.ts'
@@ -111,9 +112,9 @@ export async function openPackStore(options: PackStoreOptions): Promise<PackStor
       requireOpen()
       return (await findBlobs(rows, refs)).map(row => row?.size)
     },
-    async *enumerate(after) {
+    enumerate(after) {
       requireOpen()
-      for await (const { ref, row } of scanBlobRows(rows, 'b', after)) yield { ref, size: row.size }
+      return scanBlobSizes(rows, after)
     },
     add: blob => queue.add(blob),
     async remove(refs) {

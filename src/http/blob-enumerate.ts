@@ -39,7 +39,8 @@ export function enumerateRoute(
       if (!(await isEmpty(store))) enough.abort()
       await arrived
     }
-    await sendPage(response, { blobs: pageOf(store, after, limit), limit, signal })
+    const blobs = limit === 0 ? [] : store.enumerate(startOf(after))
+    await sendPage(response, { blobs, limit, signal })
   }
 }
 
@@ -54,24 +55,14 @@ async function isEmpty(store: Pick<BlobSource, 'enumerate'>): Promise<boolean> {
   return true
 }
 
-/** `after` is any text: refs are compared with it as text is. */
-async function* pageOf(
-  store: Pick<BlobSource, 'enumerate'>,
-  after: string,
-  limit: number,
-): AsyncGenerator<SizedRef> {
-  let left = limit
-  if (left === 0) return
+/** Where a listing begins. `after` is any text: refs are compared with it as text is. */
+function startOf(after: string): BlobRef | undefined {
   const behind = after.toWellFormed().slice(0, AFTER_LENGTH_MAX).replaceAll('\0', ' ')
-  for await (const blob of store.enumerate(behind === '' ? undefined : (behind as BlobRef))) {
-    yield blob
-    left -= 1
-    if (left === 0) return
-  }
+  return behind === '' ? undefined : (behind as BlobRef)
 }
 
 interface Page {
-  readonly blobs: AsyncIterable<SizedRef>
+  readonly blobs: AsyncIterable<SizedRef> | readonly SizedRef[]
   readonly limit: number
   readonly signal: AbortSignal
 }
@@ -88,6 +79,7 @@ async function sendPage(response: ServerResponse, { blobs, limit, signal }: Page
     text += `${count === 0 ? '' : ','}\n    {"blobRef": "${ref}", "size": ${size}}`
     count += 1
     last = ref
+    if (count === limit) break
     if (text.length < PIECE_LENGTH) continue
     if (!response.write(text, 'latin1')) await once(response, 'drain', { signal })
     text = ''
