@@ -29,6 +29,7 @@ import {
 } from './permanode-queries.ts'
 import type { Index, MissingBlob } from './queries.ts'
 import { VERSION, dateOfText, lastField, rangeAfter } from './rows.ts'
+import { querySleeping } from './sleeping.ts'
 
 export interface IndexParts extends FollowerParts {
   /** Where it is said what went wrong behind `wake`. */
@@ -87,6 +88,7 @@ type MemberQueries = Pick<
   | 'isMember'
   | 'mayStore'
   | 'signedBy'
+  | 'sleeping'
   | 'disputed'
   | 'onMembers'
   | 'memberVersion'
@@ -99,6 +101,7 @@ function memberQueries({ ground, onMembers }: Follower): MemberQueries {
     isMember: async (kind, ref) => queryMember(rows, kind, ref),
     mayStore: async (signer, ref) => ground.isNamed(ref) || isMember(ground, signer, ref),
     signedBy: key => querySignedBy(rows, key),
+    sleeping: async rowsMax => querySleeping(ground, rowsMax),
     disputed: after => queryDisputed(rows, after),
     onMembers,
     memberVersion: async () => queryMemberVersion(rows),
