@@ -107,7 +107,7 @@ export interface Trust {
 }
 
 /** A key that is the owner's, by a certificate. */
-export interface KnownKey {
+interface KnownKey {
   readonly keyId: KeyId
   /** The blob of the public key. */
   readonly keyRef: BlobRef

