@@ -66,7 +66,7 @@ test('each file has a permanode by its content, dated 1970, and a claim dated as
   const { homes, node, put } = await openFolder({
     old: ['born before 1970', '1969-07-20T20:17:40Z'],
     zero: ['on the first second', '1970-01-01T00:00:00Z'],
-    plain: ['plain', '2024-05-06T07:08:09.123Z'],
+    plain: ['plain', '2024-05-06T07:08:09.125Z'],
     empty: ['', '2024-05-06T07:08:09Z'],
     future: ['from the future', '2031-01-01T00:00:00Z'],
   })
@@ -75,7 +75,7 @@ test('each file has a permanode by its content, dated 1970, and a claim dated as
   for (const [text, mtime] of [
     ['born before 1970', '1969-07-20T20:17:40Z'],
     ['on the first second', '1970-01-01T00:00:01Z'],
-    ['plain', '2024-05-06T07:08:09.123Z'],
+    ['plain', '2024-05-06T07:08:09.125Z'],
     ['', '2024-05-06T07:08:09Z'],
     ['from the future', '2026-01-01T00:00:00Z'],
   ] as const) {
