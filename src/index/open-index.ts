@@ -108,7 +108,10 @@ function memberQueries({ ground, onMembers }: Follower): MemberQueries {
   }
 }
 
-type BlobQueries = Pick<Index, 'edgesFrom' | 'edgesTo' | 'meta' | 'missing' | 'arrived' | 'lost'>
+type BlobQueries = Pick<
+  Index,
+  'edgesFrom' | 'edgesTo' | 'needers' | 'meta' | 'missing' | 'arrived' | 'lost'
+>
 
 function blobQueries({ rows, fetch, stat }: FollowerParts, follower: Follower): BlobQueries {
   const { arrived, lost } = follower
@@ -150,6 +153,10 @@ function blobQueries({ rows, fetch, stat }: FollowerParts, follower: Follower): 
     async *edgesTo(ref) {
       for await (const [key] of rows.scan(prefixRange(`back|${ref}|`)))
         yield lastField(key) as BlobRef
+    },
+    async *needers(ref) {
+      for await (const [key, isNeeded] of rows.scan(prefixRange(`back|${ref}|`)))
+        if (isNeeded !== '') yield lastField(key) as BlobRef
     },
     async meta(ref) {
       const meta = await metaOf(rows, ref)

@@ -38,6 +38,8 @@ export interface Index extends AsyncDisposable {
   edgesFrom(refs: readonly BlobRef[]): AsyncIterable<BlobRef>
   /** Schema blobs that refer to `ref`, in order. */
   edgesTo(ref: BlobRef): AsyncIterable<BlobRef>
+  /** Those of them that cannot do without `ref`, in order: as long as they are here, it is missing when it is not. */
+  needers(ref: BlobRef): AsyncIterable<BlobRef>
   /** What own devices say about a file's content. */
   facts(file: BlobRef): Promise<FileFacts | undefined>
   /** Type and size of a blob of the schema log: a `camliType`, or `key` for a public key. */

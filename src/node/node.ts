@@ -13,6 +13,7 @@ import type { Arrivals } from './arrivals.ts'
 import type { ClaimWriter } from './claim-writer.ts'
 import type { Config } from './config.ts'
 import type { HomePaths } from './home.ts'
+import type { LooseKeeper } from './loose.ts'
 import type { Network } from './network.ts'
 
 /**
@@ -34,6 +35,8 @@ export interface Node extends AsyncDisposable {
   /** How signatures of what comes from other devices are verified, before the index does. */
   readonly verify: Verify
   readonly arrivals: Arrivals
+  /** What came in raw, by whichever way but from another device. */
+  readonly loose: LooseKeeper
   /** Durable rows of this device that are in no blob. */
   readonly state: KeyValue
   readonly system: System
