@@ -1,3 +1,4 @@
+import { defineAdoptKey } from './commands/adopt-key.ts'
 import { defineBackup } from './commands/backup.ts'
 import { defineBlobs } from './commands/blobs.ts'
 import { defineClaims } from './commands/claims.ts'
@@ -24,6 +25,7 @@ export function defineCommands(host: CommandHost): void {
     defineUp,
     definePairing,
     defineTrust,
+    defineAdoptKey,
     defineBackup,
     defineSnapshots,
     defineLs,

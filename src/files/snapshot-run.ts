@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../base/clock.ts'
 import type { Door } from '../blob/receive.ts'
 import type { BlobRef } from '../blob/ref.ts'
-import type { FileFacts } from '../schema/schema-blob.ts'
+import type { FileFacts, Nanoseconds } from '../schema/schema-blob.ts'
 import { type WritableSchema, writeSchema } from '../schema/write-schema.ts'
 import { openBlockPool } from './block-pool.ts'
 import { openContentReader } from './content-reader.ts'
@@ -28,8 +28,8 @@ export interface SnapshotOptions {
   /** True for what to leave out; the path is below the source. */
   readonly exclude?: ((path: Uint8Array, isDirectory: boolean) => boolean) | undefined
   readonly oneFileSystem?: boolean | undefined
-  /** Told of each file that was read, once it is durable. */
-  readonly onFacts?: ((facts: FileFacts) => void) | undefined
+  /** Told of each file that was read, once it is durable, with the time at which it was changed last. */
+  readonly onFacts?: ((facts: FileFacts, mtime: Nanoseconds) => void) | undefined
   readonly onProgress?: ((counts: SnapshotCounts) => void) | undefined
   readonly signal?: AbortSignal | undefined
 }

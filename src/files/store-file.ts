@@ -75,7 +75,7 @@ async function finishFile(
   }
   if (onFacts) {
     const facts = await factsOfContent(content.head)
-    onFacts({ file: ref, wholeRef, size: content.size, ...facts })
+    onFacts({ file: ref, wholeRef, size: content.size, ...facts }, entry.stat.mtimeNs)
   }
   return ref
 }

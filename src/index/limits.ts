@@ -36,3 +36,6 @@ export const STATE_CHARACTERS_MAX = 1024 * 1024
 
 /** Key blobs held in memory for verifying; as many as the schema keeps ready. */
 export const KEY_BLOBS_MAX = 256
+
+/** Keys that are nobody's of which it is told what is here: whoever moves over has one, or a few. */
+export const SLEEPING_KEYS_MAX = 1000

@@ -29,6 +29,7 @@ import {
 } from './permanode-queries.ts'
 import type { Index, MissingBlob } from './queries.ts'
 import { VERSION, dateOfText, lastField, rangeAfter } from './rows.ts'
+import { querySleeping } from './sleeping.ts'
 
 export interface IndexParts extends FollowerParts {
   /** Where it is said what went wrong behind `wake`. */
@@ -87,6 +88,7 @@ type MemberQueries = Pick<
   | 'isMember'
   | 'mayStore'
   | 'signedBy'
+  | 'sleeping'
   | 'disputed'
   | 'onMembers'
   | 'memberVersion'
@@ -99,13 +101,17 @@ function memberQueries({ ground, onMembers }: Follower): MemberQueries {
     isMember: async (kind, ref) => queryMember(rows, kind, ref),
     mayStore: async (signer, ref) => ground.isNamed(ref) || isMember(ground, signer, ref),
     signedBy: key => querySignedBy(rows, key),
+    sleeping: async rowsMax => querySleeping(ground, rowsMax),
     disputed: after => queryDisputed(rows, after),
     onMembers,
     memberVersion: async () => queryMemberVersion(rows),
   }
 }
 
-type BlobQueries = Pick<Index, 'edgesFrom' | 'edgesTo' | 'meta' | 'missing' | 'arrived' | 'lost'>
+type BlobQueries = Pick<
+  Index,
+  'edgesFrom' | 'edgesTo' | 'needers' | 'meta' | 'missing' | 'arrived' | 'lost'
+>
 
 function blobQueries({ rows, fetch, stat }: FollowerParts, follower: Follower): BlobQueries {
   const { arrived, lost } = follower
@@ -147,6 +153,10 @@ function blobQueries({ rows, fetch, stat }: FollowerParts, follower: Follower): 
     async *edgesTo(ref) {
       for await (const [key] of rows.scan(prefixRange(`back|${ref}|`)))
         yield lastField(key) as BlobRef
+    },
+    async *needers(ref) {
+      for await (const [key, isNeeded] of rows.scan(prefixRange(`back|${ref}|`)))
+        if (isNeeded !== '') yield lastField(key) as BlobRef
     },
     async meta(ref) {
       const meta = await metaOf(rows, ref)

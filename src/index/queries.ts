@@ -38,6 +38,8 @@ export interface Index extends AsyncDisposable {
   edgesFrom(refs: readonly BlobRef[]): AsyncIterable<BlobRef>
   /** Schema blobs that refer to `ref`, in order. */
   edgesTo(ref: BlobRef): AsyncIterable<BlobRef>
+  /** Those of them that cannot do without `ref`, in order: as long as they are here, it is missing when it is not. */
+  needers(ref: BlobRef): AsyncIterable<BlobRef>
   /** What own devices say about a file's content. */
   facts(file: BlobRef): Promise<FileFacts | undefined>
   /** Type and size of a blob of the schema log: a `camliType`, or `key` for a public key. */
@@ -64,6 +66,11 @@ export interface Index extends AsyncDisposable {
   mayStore(signer: KeyId, ref: BlobRef): Promise<boolean>
   /** What is known that this key signed and that counts now, in no order: what a revocation of it must list. */
   signedBy(key: KeyId): AsyncIterable<BlobRef>
+  /**
+   * What is here and signed by keys that are nobody's, by key: it would count if they were adopted. Looks through at
+   * most `rowsMax` rows.
+   */
+  sleeping(rowsMax?: number): Promise<readonly SleepingKey[]>
   /** What revoked keys signed and no revocation lists, in order. */
   disputed(after?: BlobRef): AsyncIterable<DisputedBlob>
   /**
@@ -95,23 +102,33 @@ export interface Trust {
   isAdmin(key: KeyId): boolean
   /** Not those of adopted keys, which are no devices. */
   devices(): readonly Device[]
+  /** Keys whose claims count as the owner's and that are no device's, revoked ones too. */
+  adopted(): readonly AdoptedKey[]
   /** Calls back after each change; returns what stops it. */
   onChange(listener: () => void): () => void
 }
 
-export interface Device {
+/** A key that is the owner's, by a certificate. */
+interface KnownKey {
   readonly keyId: KeyId
-  /** The blob of the device's public key. */
+  /** The blob of the public key. */
   readonly keyRef: BlobRef
   readonly permanode: BlobRef
   readonly name: string
-  readonly role: DeviceRole
   /** When it was certified. */
   readonly since: Nanoseconds
   /** Thrown out: of what it signed, only what the revocations list counts. */
   readonly isRevoked: boolean
+}
+
+export interface Device extends KnownKey {
+  readonly role: DeviceRole
   /** Given up: nobody waits for it any more. */
   readonly isRetired: boolean
+}
+
+export interface AdoptedKey extends KnownKey {
+  readonly role: 'adopted'
 }
 
 export type DeviceRole = 'admin' | 'device'
@@ -149,6 +166,19 @@ export interface Snapshot {
   readonly content: BlobRef
   readonly claim: BlobRef
   readonly date: Nanoseconds
+}
+
+/** What is here of a key that is nobody's. */
+export interface SleepingKey {
+  /** Undefined where the key itself is not here, so that nothing by it is verified. */
+  readonly keyId: KeyId | undefined
+  /** A blob of the public key; undefined where it is lost. */
+  readonly keyRef: BlobRef | undefined
+  /** Signed blobs: claims, permanodes, facts. */
+  readonly signed: number
+  readonly claims: number
+  /** Whether there may be more, which were not looked through. */
+  readonly isAtLeast: boolean
 }
 
 export interface DisputedBlob {

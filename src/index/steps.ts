@@ -49,7 +49,9 @@ export function openSteps(parts: StepParts, writer: Writer): Steps {
 
   async function take({ blobs, dueUntil, position }: Taken): Promise<void> {
     await writer.write(async () => {
-      const permanodes = new Set(trust.devices().map(device => device.permanode))
+      const permanodes = new Set(
+        [...trust.devices(), ...trust.adopted()].map(({ permanode }) => permanode),
+      )
       const isDevicePermanode = (ref: BlobRef): boolean => permanodes.has(ref)
       const revoked = [...folded().revoked.keys()]
       const taking = { ...ground, stat, revoked, isDevicePermanode, dueUntil }

@@ -6,7 +6,7 @@ import { type Listing, draftOfListed, draftOfRelisted } from './listing.ts'
 import { draftOfTrust } from './move-trust.ts'
 import type { Trust } from './queries.ts'
 import { draftOfDirty, draftOfTrusted, firstRow } from './settle.ts'
-import { groundOf, openTrust, readDevices } from './trust.ts'
+import { groundOf, openTrust, readCertified } from './trust.ts'
 import { readTrustClaims } from './trust-claims.ts'
 import { type FoldedTrust, foldTrust } from './trust-fold.ts'
 import type { Writer } from './writer.ts'
@@ -57,9 +57,9 @@ export function openTrustSteps(
     if (!isStale) return false
     const next = foldTrust(owner, await readTrustClaims(rows, owner))
     const nextGround = groundOf(ground, owner, next)
-    const devices = await readDevices(nextGround, owner, next)
+    const certified = await readCertified(nextGround, owner, next)
     await writer.write(async () => draftOfTrust(nextGround, next))
-    setTrust({ ...next, devices })
+    setTrust({ ...next, ...certified })
     isStale = false
     return true
   }

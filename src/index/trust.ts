@@ -11,13 +11,14 @@ import {
 import { type Ground, foldPermanode } from './evaluate.ts'
 import type { Attributes } from './fold.ts'
 import { membersOf } from './members.ts'
-import type { Device, Trust } from './queries.ts'
+import type { AdoptedKey, Device, Trust } from './queries.ts'
 import { anchorOfKey, dateOfText } from './rows.ts'
 import type { CertifiedKey, FoldedTrust } from './trust-fold.ts'
 
 /** The keys that act, and the devices they belong to, as the committed rows say. */
 export interface TrustState extends FoldedTrust {
   readonly devices: readonly Device[]
+  readonly adopted: readonly AdoptedKey[]
 }
 
 /** What the rows are read with when whose keys act is known already. */
@@ -35,20 +36,24 @@ export function groundOf(
   }
 }
 
-/** The devices with the names that their permanodes have now, by key. */
-export async function readDevices(
+/** The devices and adopted keys with the names that their permanodes have now, by key. */
+export async function readCertified(
   ground: Ground,
   owner: KeyId,
   { roles, revoked }: FoldedTrust,
-): Promise<Device[]> {
+): Promise<Pick<TrustState, 'devices' | 'adopted'>> {
   const isAdmin = (key: KeyId): boolean => key === owner || roles.get(key)?.role === 'admin'
   const devices: Device[] = []
+  const adopted: AdoptedKey[] = []
   for (const [keyId, certified] of roles) {
-    if (certified.role === 'adopted') continue
-    const read = await readDevice(ground, isAdmin, { keyId, certified })
-    devices.push({ ...read, keyId, role: certified.role, isRevoked: revoked.has(keyId) })
+    const { isRetired, ...read } = await readDevice(ground, isAdmin, { keyId, certified })
+    const known = { ...read, keyId, isRevoked: revoked.has(keyId) }
+    const { role } = certified
+    if (role === 'adopted') adopted.push({ ...known, role })
+    else devices.push({ ...known, role, isRetired })
   }
-  return devices.sort((a, b) => (a.keyId < b.keyId ? -1 : 1))
+  const byKey = (a: { keyId: KeyId }, b: { keyId: KeyId }): number => (a.keyId < b.keyId ? -1 : 1)
+  return { devices: devices.sort(byKey), adopted: adopted.sort(byKey) }
 }
 
 /** What a device's permanode says of it. Anyone of the owner's names it, only an admin retires it. */
@@ -75,7 +80,13 @@ export function openTrust(owner: KeyId): {
   readonly folded: () => FoldedTrust
   readonly setTrust: (state: TrustState) => void
 } {
-  let current: TrustState = { roles: new Map(), revoked: new Map(), named: new Set(), devices: [] }
+  let current: TrustState = {
+    roles: new Map(),
+    revoked: new Map(),
+    named: new Set(),
+    devices: [],
+    adopted: [],
+  }
   const listeners = openListeners()
   return {
     folded: () => current,
@@ -86,6 +97,7 @@ export function openTrust(owner: KeyId): {
       isAdmin: key =>
         key === owner || (current.roles.get(key)?.role === 'admin' && !current.revoked.has(key)),
       devices: () => current.devices,
+      adopted: () => current.adopted,
       onChange: listeners.add,
     },
     setTrust(state) {
@@ -107,7 +119,7 @@ function first(attributes: Attributes, name: string): string | undefined {
   return attributes.get(name)?.values().next().value
 }
 
-function fingerprint({ devices, roles, revoked }: TrustState): string {
-  const said = devices.map(device => ({ ...device, since: String(device.since) }))
+function fingerprint({ devices, adopted, roles, revoked }: TrustState): string {
+  const said = [...devices, ...adopted].map(known => ({ ...known, since: String(known.since) }))
   return JSON.stringify([said, [...roles.keys()].sort(), [...revoked.keys()].sort()])
 }

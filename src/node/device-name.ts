@@ -1,7 +1,8 @@
 import type { Index } from '../index/queries.ts'
 import type { KeyId } from '../schema/signer.ts'
 
-/** What a device is called now; its key where no certificate names it. */
+/** What a device or an adopted key is called now; its key where no certificate names it. */
 export function deviceName(index: Index, key: KeyId): string {
-  return index.trust.devices().find(device => device.keyId === key)?.name ?? key
+  const known = [...index.trust.devices(), ...index.trust.adopted()]
+  return known.find(({ keyId }) => keyId === key)?.name ?? key
 }

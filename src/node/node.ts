@@ -15,6 +15,7 @@ import type { ClaimWriter } from './claim-writer.ts'
 import type { Condemned } from './condemned.ts'
 import type { Config } from './config.ts'
 import type { HomePaths } from './home.ts'
+import type { LooseKeeper } from './loose.ts'
 import type { Network } from './network.ts'
 
 /**
@@ -36,6 +37,8 @@ export interface Node extends AsyncDisposable {
   /** How signatures of what comes from other devices are verified, before the index does. */
   readonly verify: Verify
   readonly arrivals: Arrivals
+  /** What came in raw, by whichever way but from another device. */
+  readonly loose: LooseKeeper
   /** Durable rows of this device that are in no blob. */
   readonly state: KeyValue
   readonly system: System

@@ -23,6 +23,7 @@ import { lockHome } from './home-lock.ts'
 import { openHoldingsKeeper } from './holdings-keeper.ts'
 import type { HomePaths } from './home.ts'
 import { type HomeKeys, loadKeys } from './keys.ts'
+import { openLooseKeeper } from './loose.ts'
 import type { Network } from './network.ts'
 import type { Node, System } from './node.ts'
 import { openScrub } from './scrub.ts'
@@ -125,6 +126,19 @@ async function openParts(
     nearestClock: () => network?.nearestClock(),
     onSigned: bytes => network?.push(bytes),
   })
+  const loose = opened(
+    openLooseKeeper({
+      device: device.keyId,
+      state,
+      store,
+      door,
+      index: () => index,
+      claims,
+      clock,
+      log,
+      isWatching: options.connect !== undefined,
+    }),
+  )
   let statCache: Promise<KeyValue> | undefined
   const close = closeOnce(closers)
   const node: Node = {
@@ -135,6 +149,7 @@ async function openParts(
     store,
     door,
     claims,
+    loose,
     verify: verify.first,
     state,
     system,

@@ -27,8 +27,7 @@ export async function revokeDevice(
   device: KeyId,
   groupCheck: string,
 ): Promise<number> {
-  const stays = await Array.fromAsync(parts.index.signedBy(device))
-  await listAsValid(parts, device, stays)
+  const stays = await revokeKey(parts, device)
   const permanode = await parts.index.plannedPermanode(devicePermanodeKey(device))
   if (permanode) {
     const claim = {
@@ -40,6 +39,16 @@ export async function revokeDevice(
     const nextDate = await datesOf(parts)
     await store(parts, [makeClaim(claim, parts.signer, nextDate())])
   }
+  return stays
+}
+
+/**
+ * Revokes a key that is no device's: it knows no secret of the group. What of its claims is known here stays valid;
+ * resolves with their number.
+ */
+export async function revokeKey(parts: TrustParts, key: KeyId): Promise<number> {
+  const stays = await Array.fromAsync(parts.index.signedBy(key))
+  await listAsValid(parts, key, stays)
   return stays.length
 }
 

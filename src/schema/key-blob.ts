@@ -1,7 +1,8 @@
 import { createPublicKey, hash } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 
-import { readFirstPacket, readMpi, readNumber } from './openpgp-packet.ts'
+import { ARMOR_BEGIN, unarmor, writeArmor } from './openpgp-armor.ts'
+import { readFirstPacket, readMpi, readNumber, writePacket } from './openpgp-packet.ts'
 import type { KeyId } from './signer.ts'
 import { SSH_ED25519, sshPublicKey } from './ssh-wire.ts'
 
@@ -18,8 +19,6 @@ const ED25519_SIZE = 32
 const ED25519_PREFIX = `${SSH_ED25519} `
 const ED25519_BLOB_SIZE = ED25519_PREFIX.length + 68 + 1
 
-const ARMOR_BEGIN = '-----BEGIN PGP PUBLIC KEY BLOCK-----'
-const ARMOR_END = '-----END PGP PUBLIC KEY BLOCK-----'
 /** Perkeep's reading limit for key blobs. */
 const OPENPGP_BLOB_MAX = 256 * 1024
 const PUBLIC_KEY_TAG = 6
@@ -63,6 +62,18 @@ export function readKeyBlob(bytes: Uint8Array): VerifyKey | undefined {
   return text.startsWith(ED25519_PREFIX) ? readEd25519(text, bytes) : readOpenPgp(text)
 }
 
+/**
+ * The blob under which a key's claims name it: one key has one, whatever came with it. An OpenPGP key gets armor
+ * around its bare packet, as Perkeep writes it, without the user ids and signatures that `gpg --export` adds.
+ * Undefined where `readKeyBlob` reads no key.
+ */
+export function canonicalKeyBlob(bytes: Uint8Array): Uint8Array | undefined {
+  const key = readKeyBlob(bytes)
+  if (!key || key.publicKey) return key && bytes
+  const packet = readFirstPacket(unarmor(Buffer.from(bytes).toString('latin1')))
+  return packet && writeArmor(writePacket(packet))
+}
+
 function readEd25519(text: string, bytes: Uint8Array): VerifyKey | undefined {
   const wire = Buffer.from(text.slice(ED25519_PREFIX.length), 'base64')
   const publicKey = new Uint8Array(wire.subarray(-ED25519_SIZE))
@@ -90,15 +101,6 @@ function readOpenPgp(text: string): VerifyKey | undefined {
   if (!exponent || exponent.end !== body.length) return undefined
   const verifyKey = rsaKey(modulus.value, exponent.value)
   return verifyKey && { keyId: openPgpKeyId(body), verifyKey }
-}
-
-/** The bytes inside armor. As in Perkeep, the checksum is not looked at: the ref has proved the bytes. */
-function unarmor(text: string): Uint8Array {
-  const end = text.indexOf(ARMOR_END)
-  const lines = text.slice(ARMOR_BEGIN.length, end === -1 ? 0 : end).split(/\r?\n/)
-  const blank = lines.findIndex((line, i) => i > 0 && line.trim() === '')
-  const data = lines.slice(blank + 1).filter(line => !line.startsWith('='))
-  return blank === -1 ? new Uint8Array(0) : Buffer.from(data.join(''), 'base64')
 }
 
 function rsaKey(modulus: Uint8Array, exponent: Uint8Array): KeyObject | undefined {

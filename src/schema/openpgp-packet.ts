@@ -18,6 +18,16 @@ export function readFirstPacket(bytes: Uint8Array): OpenPgpPacket | undefined {
   return { tag, body: bytes.subarray(length.at, length.at + length.size) }
 }
 
+/** A packet with the new header and the shortest length (RFC 4880, section 4.2.2). */
+export function writePacket({ tag, body }: OpenPgpPacket): Uint8Array {
+  const head = [0xc0 | tag]
+  if (body.length < 192) head.push(body.length)
+  else if (body.length < 8384)
+    head.push(((body.length - 192) >> 8) + 192, (body.length - 192) & 255)
+  else head.push(255, ...[24, 16, 8, 0].map(shift => (body.length >>> shift) & 255))
+  return Buffer.concat([Buffer.from(head), body])
+}
+
 /** An unsigned big-endian number of `size` (at most 4) bytes; undefined beyond the end. */
 export function readNumber(bytes: Uint8Array, at: number, size: number): number | undefined {
   if (at + size > bytes.length) return undefined

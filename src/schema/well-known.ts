@@ -25,6 +25,8 @@ export const TITLE_ATTRIBUTE = 'title'
 export const GROUP_ATTRIBUTE = 'peerkeepGroup'
 /** Attributes of a device's holdings: behind this, the permanode of a backup; the value is a snapshot that is held whole. */
 export const HELD_ATTRIBUTE_PREFIX = 'peerkeepHolds:'
+/** Attribute of a device's loose blobs, added by a claim for each: a static-set of blobs that came raw. */
+export const LOOSE_ATTRIBUTE = 'peerkeepLoose'
 
 export function devicePermanodeKey(device: KeyId): string {
   return `peerkeep:device:${device}`
@@ -37,4 +39,9 @@ export function backupPermanodeKey(device: KeyId, name: string): string {
 /** What a device holds stands on a permanode of its own: it changes with every backup, what makes a device does not. */
 export function holdingsPermanodeKey(device: KeyId): string {
   return `peerkeep:holds:${device}`
+}
+
+/** The permanode of what came to a device raw and no claim reaches. */
+export function loosePermanodeKey(device: KeyId): string {
+  return `peerkeep:loose:${device}`
 }

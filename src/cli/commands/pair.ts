@@ -78,17 +78,25 @@ function defineDevices({ program, cli }: CommandHost): void {
     .command('devices')
     .summary('list the devices of the owner')
     .description(
-      'Lists all devices: name, role, whether it is connected, when it was last in step, and what each holds.',
+      `Lists all devices: name, role, whether it is connected, when it was last in step, and what each holds. Then
+the keys that 'peerkeep adopt-key' made yours.`,
     )
     .action(async () => {
       await cli().run('devices', {}, item => {
         const of = fields(item)
+        if (of['role'] === 'adopted') return formatTable([keyCells(of)])
         const seen = textOf(of['lastInSync'])
         const step = seen === '' ? '' : `in step ${formatDate(seen)}`
         const head = [textOf(of['name']), textOf(of['role']), stateOf(of), step]
         return [...formatTable([head]), ...holdLines(of), ...lineLines(of)]
       })
     })
+}
+
+/** An adopted key, which is no device's: its claims count. */
+function keyCells(of: JsonObject): string[] {
+  const state = of['revoked'] === true ? 'revoked' : 'its claims count'
+  return [textOf(of['name']), 'adopted key', state, textOf(of['fingerprint'])]
 }
 
 function stateOf(of: JsonObject): string {

@@ -31,9 +31,10 @@ function defineRevoke({ program, cli }: CommandHost): void {
     .description(
       `Throws a device out for good, one that was stolen or sold: it is not let in any more, and nothing that it
 signs from now on counts, whatever date it bears. What it signed until now stays valid as far as this device
-has seen it; the rest is listed by 'peerkeep disputed'. Revoking an admin needs the words.`,
+has seen it; the rest is listed by 'peerkeep disputed'. Revoking an admin needs the words. A key that was
+adopted is revoked in the same way, named by its fingerprint or its last 16 digits.`,
     )
-    .argument('<device>', "the device's name, or its key")
+    .argument('<device>', "the device's name, or its key; or an adopted key")
     .option('--yes', 'do not ask')
     .option(...wordsOption)
     .action(async (device: string, options: WordsOption & { yes?: true }) => {
@@ -46,7 +47,9 @@ has seen it; the rest is listed by 'peerkeep disputed'. Revoking an admin needs 
         const of = fields(value)
         return [
           `${textOf(of['device'])} is out. ${numberOf(of['stays'])} things that it signed stay valid.`,
-          'If it knew passwords or keys of other services, change them there.',
+          ...(of['role'] === 'adopted'
+            ? []
+            : ['If it knew passwords or keys of other services, change them there.']),
         ]
       })
     })

@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from '../../base/json.ts'
 import type { Node } from '../node.ts'
 import type { Operation, OperationContext } from '../operation.ts'
+import { adoptKeyOperation } from './adopt-key.ts'
 import { backupOperation } from './backup.ts'
 import { blobsOperation } from './blobs.ts'
 import { attrOperation, deleteOperation, permanodeOperation, undeleteOperation } from './claims.ts'
@@ -22,6 +23,7 @@ import {
 
 const operations: ReadonlyMap<string, Operation<Node>> = new Map(
   [
+    adoptKeyOperation,
     attrOperation,
     backupOperation,
     blobsOperation,

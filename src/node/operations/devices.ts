@@ -7,11 +7,12 @@ import { flagArgument, optionalNumber, optionalText, textArgument } from '../arg
 import { requireDuration } from '../durations.ts'
 import type { Node } from '../node.ts'
 import type { Operation, OperationContext } from '../operation.ts'
+import { fingerprintOf } from '../resolve-key.ts'
 import { backupName, resolveBackup, snapshotsOf } from '../target.ts'
 import { holdingsOf, isHeldHere } from '../holdings.ts'
 import { peerFields } from './peer-fields.ts'
 
-/** Lists the owner's devices, and what is known of each: `{}`. */
+/** Lists the owner's devices, and what is known of each, then the keys that were adopted: `{}`. */
 export const devicesOperation: Operation<Node> = {
   name: 'devices',
   async run(node, _args, { emit }) {
@@ -30,7 +31,12 @@ export const devicesOperation: Operation<Node> = {
       }
       await emit({ type: 'item', value })
     }
-    return { count: index.trust.devices().length }
+    const adopted = index.trust.adopted()
+    for (const { name, role, keyId, isRevoked } of adopted) {
+      const value = { name, role, keyId, fingerprint: fingerprintOf(keyId), revoked: isRevoked }
+      await emit({ type: 'item', value })
+    }
+    return { count: index.trust.devices().length, adopted: adopted.length }
   },
 }
 

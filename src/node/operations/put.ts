@@ -1,11 +1,10 @@
 import type { BlobRef } from '../../blob/ref.ts'
 import type { SnapshotOptions } from '../../files/snapshot-run.ts'
 import { snapshotTree } from '../../files/snapshot.ts'
-import type { FileFacts, Nanoseconds } from '../../schema/schema-blob.ts'
 import { CONTENT_ATTRIBUTE } from '../../schema/well-known.ts'
-import { parseSchema } from '../../schema/parse-schema.ts'
 import { flagArgument, optionalText, signingNode, textsArgument } from '../arguments.ts'
 import { openFactsCollector } from '../facts-collector.ts'
+import { openFilenodes } from '../filenodes.ts'
 import type { Node } from '../node.ts'
 import type { Operation, OperationContext } from '../operation.ts'
 import { progressReporter } from '../progress-reporter.ts'
@@ -42,7 +41,7 @@ export const putOperation: Operation<Node> = {
 interface PutOne {
   readonly path: string
   readonly mode: SnapshotOptions['mode']
-  readonly onFile: ((facts: FileFacts) => void) | undefined
+  readonly onFile: SnapshotOptions['onFacts']
 }
 
 async function putOne(
@@ -50,15 +49,15 @@ async function putOne(
   { path, mode, onFile }: PutOne,
   context: OperationContext,
 ): Promise<BlobRef> {
-  const facts = openFactsCollector(node.claims.refusal() === undefined ? node.claims : undefined)
+  const facts = openFactsCollector(node, node.claims.refusal() === undefined)
   const result = await snapshotTree({
     source: path,
     door: node.door,
     clock: node.system.clock,
     mode,
-    onFacts: fact => {
+    onFacts: (fact, mtime) => {
       facts.add(fact)
-      onFile?.(fact)
+      onFile?.(fact, mtime)
     },
     onProgress: progressReporter('put', node.system.clock, context),
     signal: context.signal,
@@ -83,54 +82,4 @@ async function putPermanode(
   await node.claims.sign(claim)
   await describePermanode(node.claims, permanode, options)
   return permanode
-}
-
-interface Filenodes {
-  add(facts: FileFacts): void
-  finish(): Promise<void>
-}
-
-/**
- * A planned permanode for every file, whose key is the digest of its content, so that equal content has one
- *. Its claims bear the file's time, at most now. What is said already is not said again.
- */
-function openFilenodes(node: Node, tags: readonly string[]): Filenodes {
-  const files: FileFacts[] = []
-  return {
-    add: facts => void files.push(facts),
-    async finish() {
-      for (const { file, wholeRef } of files) await putFilenode(node, { file, wholeRef, tags })
-    },
-  }
-}
-
-async function putFilenode(
-  node: Node,
-  { file, wholeRef, tags }: { file: BlobRef; wholeRef: BlobRef; tags: readonly string[] },
-): Promise<void> {
-  const permanode = await node.claims.plannedPermanode(wholeRef, 0n)
-  const attributes = (await node.index.permanode(permanode))?.attributes
-  const date = await fileTime(node, file)
-  const on = { permanode } as const
-  if (attributes?.get(CONTENT_ATTRIBUTE)?.at(-1) !== file) {
-    await node.claims.sign(
-      { claimType: 'set-attribute', ...on, attribute: CONTENT_ATTRIBUTE, value: file },
-      date,
-    )
-  }
-  for (const tag of tags) {
-    if (attributes?.get('tag')?.includes(tag) === true) continue
-    await node.claims.sign(
-      { claimType: 'add-attribute', ...on, attribute: 'tag', value: tag },
-      date,
-    )
-  }
-}
-
-async function fileTime(node: Node, file: BlobRef): Promise<Nanoseconds | undefined> {
-  const bytes = await node.store.fetch(file)
-  const schema = bytes && parseSchema(bytes)
-  const now = BigInt(node.system.clock.now()) * 1_000_000n
-  if (schema?.type !== 'file' || schema.mtime === undefined || schema.mtime <= 0n) return undefined
-  return schema.mtime < now ? schema.mtime : now
 }

@@ -3,6 +3,7 @@ import type { Node } from '../node.ts'
 import type { Operation } from '../operation.ts'
 import { backupName } from '../target.ts'
 import { deviceName } from '../device-name.ts'
+import { SLEEPING_ROWS_MAX } from '../sleeping.ts'
 import { peerFields } from './peer-fields.ts'
 
 /** Says how the node is: `{}`. */
@@ -18,6 +19,7 @@ export async function statusOf(node: Node): Promise<JsonObject> {
   const here = index.trust.devices().find(known => known.keyId === device.keyId)
   const backups: string[] = []
   for await (const backup of index.backups()) backups.push(backupName(index, backup))
+  const sleeping = await index.sleeping(SLEEPING_ROWS_MAX)
   const { free } = await node.system.files.freeSpace(paths.directory)
   return {
     device: deviceName(index, device.keyId),
@@ -31,6 +33,18 @@ export async function statusOf(node: Node): Promise<JsonObject> {
     rivals: network?.rivals() ?? [],
     clockLeadMs: network?.nearestClock()?.leadMs ?? 0,
     notSigning: node.claims.refusal() ?? null,
+    adoptedKeys: index.trust.adopted().map(({ name, keyId, isRevoked }) => ({
+      name,
+      key: keyId,
+      revoked: isRevoked,
+    })),
+    sleepingKeys: sleeping.map(({ keyId, keyRef, signed, claims, isAtLeast }) => ({
+      key: keyId ?? null,
+      ref: keyRef ?? null,
+      signed,
+      claims,
+      atLeast: isAtLeast,
+    })),
     peers: (network?.peers() ?? []).map(peer => ({
       device: deviceName(index, peer.keyId),
       ...peerFields(peer),

@@ -1,6 +1,6 @@
 import { PeerkeepError } from '../../base/errors.ts'
 import { type BlobRef, parseBlobRef } from '../../blob/ref.ts'
-import type { Backup, Device, DisputedBlob, Index } from '../../index/queries.ts'
+import type { AdoptedKey, Backup, Device, DisputedBlob, Index } from '../../index/queries.ts'
 import type { KeyId } from '../../schema/signer.ts'
 import { flagArgument, optionalText, textArgument, textsArgument } from '../arguments.ts'
 import { certifierOf } from '../certifier.ts'
@@ -9,7 +9,8 @@ import { groupCheck } from '../group-secrets.ts'
 import { saveGroupSecret } from '../keys.ts'
 import type { Node } from '../node.ts'
 import type { Operation } from '../operation.ts'
-import { listAsValid, retireDevice, revokeDevice, type TrustParts } from '../revoke.ts'
+import { resolveDevice, resolveKey } from '../resolve-key.ts'
+import { listAsValid, retireDevice, revokeDevice, revokeKey, type TrustParts } from '../revoke.ts'
 import { backupName } from '../target.ts'
 
 const GROUP_SECRET_BYTES = 32
@@ -18,7 +19,7 @@ const GROUP_SECRET_BYTES = 32
 export const revokeOperation: Operation<Node> = {
   name: 'revoke',
   async run(node, args, { confirm }) {
-    const device = resolveDevice(node.index, textArgument(args, 'device'))
+    const device = resolveKey(node.index, textArgument(args, 'device'))
     if (device.isRevoked)
       throw new PeerkeepError(
         'REFUSED',
@@ -31,12 +32,21 @@ export const revokeOperation: Operation<Node> = {
         `Throw ${JSON.stringify(device.name)} out, for good? What it signed until now, as far as this device has seen it, stays.`,
       ))
     if (!isAgreed) throw new PeerkeepError('REFUSED', `${device.name} stays; --yes revokes it`)
-    const secret = node.system.random.bytes(GROUP_SECRET_BYTES)
-    const stays = await revokeDevice(parts, device.keyId, groupCheck(secret))
-    if (node.network) await node.network.replaceSecret(secret)
-    else await saveGroupSecret(node.system.files, node.paths, secret)
-    return { device: device.name, keyId: device.keyId, stays }
+    const stays =
+      device.role === 'adopted'
+        ? await revokeKey(parts, device.keyId)
+        : await revokeWithSecret(node, parts, device)
+    return { device: device.name, keyId: device.keyId, role: device.role, stays }
   },
+}
+
+/** A device also knows the secret of the group, which an adopted key does not. */
+async function revokeWithSecret(node: Node, parts: TrustParts, device: Device): Promise<number> {
+  const secret = node.system.random.bytes(GROUP_SECRET_BYTES)
+  const stays = await revokeDevice(parts, device.keyId, groupCheck(secret))
+  if (node.network) await node.network.replaceSecret(secret)
+  else await saveGroupSecret(node.system.files, node.paths, secret)
+  return stays
 }
 
 /** Stops waiting for a device: `{ device, words? }`. */
@@ -68,7 +78,11 @@ export const disputedOperation: Operation<Node> = {
   },
 }
 
-function trustParts(node: Node, device: Device, words: string | undefined): TrustParts {
+function trustParts(
+  node: Node,
+  device: Device | AdoptedKey,
+  words: string | undefined,
+): TrustParts {
   const signer = certifierOf(node, words)
   const { index } = node
   if (device.keyId === node.device.keyId)
@@ -83,20 +97,6 @@ function trustParts(node: Node, device: Device, words: string | undefined): Trus
     )
   }
   return { index, door: node.door, clock: node.system.clock, signer }
-}
-
-/** The device that a name, or its key, means. Throws `NOT_FOUND` or `AMBIGUOUS`. */
-function resolveDevice(index: Index, name: string): Device {
-  const devices = index.trust.devices()
-  const [only, second] = devices.filter(known => known.name === name || known.keyId === name)
-  if (only && !second) return only
-  if (only)
-    throw new PeerkeepError(
-      'AMBIGUOUS',
-      `several devices are called ${name}; name one by its key, which 'peerkeep --json devices' prints`,
-    )
-  const names = devices.map(known => known.name).join(', ')
-  throw new PeerkeepError('NOT_FOUND', `there is no device ${name}; there are ${names}`)
 }
 
 async function describeDisputed(
@@ -142,7 +142,7 @@ async function accept(
     take(ref)
   }
   for (const [keyId, refs] of accepted) {
-    const device = resolveDevice(node.index, keyId)
+    const device = resolveKey(node.index, keyId)
     await listAsValid(trustParts(node, device, words), keyId, [...refs])
   }
   return [...accepted.values()].reduce((sum, refs) => sum + refs.size, 0)

@@ -7,6 +7,8 @@ import type { Node } from '../node.ts'
 import type { Operation } from '../operation.ts'
 import { progressReporter } from '../progress-reporter.ts'
 import { repair } from '../repair.ts'
+import { fingerprintOf } from '../resolve-key.ts'
+import { SLEEPING_ROWS_MAX, sleepingNote } from '../sleeping.ts'
 
 /** Looks for damage, and for what schema needs and is not here: `{ readData, repair }`. */
 export const checkOperation: Operation<Node> = {
@@ -95,6 +97,8 @@ export const doctorOperation: Operation<Node> = {
     const latest = await node.index.latestClaimDate()
     const { missing } = await node.index.counts()
     const devices = node.index.trust.devices().length
+    const adopted = node.index.trust.adopted().filter(({ isRevoked }) => !isRevoked)
+    const sleeping = await node.index.sleeping(SLEEPING_ROWS_MAX)
     const clockRefusal = node.claims.refusal()
     const checks: [isGood: boolean, message: string][] = [
       [true, `the home ${node.paths.directory} opens, and its store and index are in step`],
@@ -111,6 +115,11 @@ export const doctorOperation: Operation<Node> = {
         missing === 0,
         `${missing} blobs that are needed are not here${missing === 0 ? '' : ': peerkeep check names them'}`,
       ],
+      ...sleeping.map((known): [boolean, string] => [false, sleepingNote(known)]),
+      ...adopted.map((known): [boolean, string] => [
+        true,
+        `claims by the adopted key ${fingerprintOf(known.keyId)} count`,
+      ]),
       [
         devices > 1,
         devices > 1
