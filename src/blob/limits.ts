@@ -84,3 +84,18 @@ export const COMPACT_BATCH_BYTES = 16 * 1024 * 1024
 
 /** Records copied with one sync: one write of rows to the index. */
 export const COMPACT_BATCH_RECORDS = 2000
+
+/** Files of a plain folder that are written or read at once: enough to share syncs, far below what a process may open. */
+export const FOLDER_FILES_MAX = 64
+
+/** Files of a plain folder whose sizes are asked for at once. */
+export const FOLDER_STATS_AT_ONCE = 64
+
+/** Directories of a plain folder that are listed ahead: of a million blobs, each has some fifteen. */
+export const FOLDER_DIRECTORIES_AHEAD = 16
+
+/** Directories known to be durable: all of one hash function (256 + 65536), some ten megabytes. */
+export const KNOWN_DIRECTORIES_MAX = 66_000
+
+/** Age in milliseconds from which a half-written file has no writer: nobody writes 16 MiB for a day. */
+export const FOLDER_TEMPORARY_AGE_MS = 24 * 60 * 60 * 1000
