@@ -33,6 +33,8 @@ export const errorCodes = {
   PEER_UNREACHABLE: 'the other device does not answer',
   REFUSED: 'refused for safety; --force does it anyway where that is offered',
   STORE_DAMAGED: 'a pack or a table is not readable as its format says',
+  STORE_REFUSED: 'an object store does not let these credentials in',
+  STORE_UNREACHABLE: 'an object store does not answer, or is overloaded',
   TIMED_OUT: 'the time allowed was over first',
 } as const
 

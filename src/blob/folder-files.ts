@@ -1,4 +1,4 @@
-import { PeerkeepError } from '../base/errors.ts'
+import { asError, PeerkeepError } from '../base/errors.ts'
 import { type FileLayer, replaceFile } from '../base/files.ts'
 import type { Random } from '../base/random.ts'
 import { type DirectorySyncs, openDirectorySyncs } from './directory-syncs.ts'
@@ -177,7 +177,7 @@ function damageError(folder: Folder, ref: BlobRef, cause: unknown): PeerkeepErro
   const advice =
     cause === undefined
       ? `They are now in ${file}, and the blob can be stored again.`
-      : `The file could not be set aside (${String(cause)}): remove it by hand.`
+      : `The file could not be set aside (${asError(cause).message}): remove it by hand.`
   return new PeerkeepError(
     'BLOB_DAMAGED',
     `The blob ${ref} is damaged: the bytes in ${place} are not what they were. ${advice}`,
