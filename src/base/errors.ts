@@ -34,6 +34,8 @@ export const errorCodes = {
   PEER_UNREACHABLE: 'the other device does not answer',
   REFUSED: 'refused for safety; --force does it anyway where that is offered',
   STORE_DAMAGED: 'a pack or a table is not readable as its format says',
+  STORE_REFUSED: 'an object store or a server does not let these credentials in',
+  STORE_UNREACHABLE: 'an object store or a server does not answer, or is overloaded',
   TIMED_OUT: 'the time allowed was over first',
   UNAUTHORIZED: 'whoever asks did not say who they are, or nobody who may',
 } as const

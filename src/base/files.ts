@@ -25,6 +25,8 @@ export interface FileLayer {
   readFile(path: string): Promise<Uint8Array | undefined>
   /** Size in bytes, or undefined when there is no such file. */
   fileSize(path: string): Promise<number | undefined>
+  /** When the content was last changed, in milliseconds since 1970 by the file system's clock; undefined without file. */
+  modifiedTime(path: string): Promise<number | undefined>
   /** The names in a directory, in byte order; undefined when there is none. */
   list(directory: string): Promise<string[] | undefined>
   /** Makes the directory and its missing parents, each one's name synced in its parent. */

@@ -24,14 +24,12 @@ export const nodeFiles: FileLayer = {
   async readFile(path) {
     return call<Uint8Array>('read', path, done => fs.readFile(path, done)).catch(absent)
   },
-  async fileSize(path) {
-    const stats = await call<fs.Stats>('look at', path, done => fs.stat(path, done)).catch(absent)
-    return stats?.size
-  },
+  fileSize: async path => (await fileStats(path))?.size,
+  modifiedTime: async path => (await fileStats(path))?.mtimeMs,
   async list(directory) {
-    const names = await call<string[]>('list', directory, done =>
-      fs.readdir(directory, done),
-    ).catch(absent)
+    const names = await call<string[]>('list', directory, done => fs.readdir(directory, done))
+      .catch(absent)
+      .catch(unlessCode('ENOTDIR'))
     return names?.sort(compareText)
   },
   makeDirectory,
@@ -46,6 +44,11 @@ export const nodeFiles: FileLayer = {
     const stats = await call<fs.StatsFs>('measure', directory, done => fs.statfs(directory, done))
     return { free: stats.bavail * stats.bsize, total: stats.blocks * stats.bsize }
   },
+}
+
+async function fileStats(path: string): Promise<fs.Stats | undefined> {
+  const stats = await call<fs.Stats>('look at', path, done => fs.stat(path, done)).catch(absent)
+  return stats?.isDirectory() === true ? undefined : stats
 }
 
 function openNodeFile(path: string, mode: 'read' | 'update'): Promise<OpenFile | undefined>

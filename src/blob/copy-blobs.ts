@@ -82,7 +82,7 @@ export async function copyBlobs(options: CopyOptions): Promise<CopyCounts> {
 
 /** What every other blob would fail with too. */
 function isOfTarget(error: unknown): boolean {
-  return (['DISK_FULL', 'UNAUTHORIZED', 'PEER_UNREACHABLE', 'CLOSED', 'REFUSED'] as const).some(
+  return (['DISK_FULL', 'STORE_REFUSED', 'STORE_UNREACHABLE', 'CLOSED', 'REFUSED'] as const).some(
     code => isPeerkeepError(error, code),
   )
 }

@@ -26,8 +26,8 @@ export interface HttpAnswer {
 export interface HttpLine {
   /**
    * Asks, again a few times where the server was busy or the connection broke: everything asked here may be repeated.
-   * Resolves for any status but 401, 403 of the credentials, and 5xx: those reject with `UNAUTHORIZED` and
-   * `PEER_UNREACHABLE`.
+   * Resolves for any status but 401, 403 of the credentials, and 5xx: those reject with `STORE_REFUSED` and
+   * `STORE_UNREACHABLE`.
    */
   ask(question: HttpQuestion): Promise<HttpAnswer>
   close(): void
@@ -72,7 +72,7 @@ export function openHttpLine(parts: {
     if (answer.status === 401) throw unauthorized(server, authorization.authorization !== undefined)
     if (answer.status >= 500) {
       throw new PeerkeepError(
-        'PEER_UNREACHABLE',
+        'STORE_UNREACHABLE',
         `${server.origin} answers ${answer.status} to ${path.slice(0, 200)}: ${answer.body.toString('utf8', 0, 200)}`,
       )
     }
@@ -90,7 +90,7 @@ export function openHttpLine(parts: {
               'CLOSED',
               `the line to ${server.origin} was used after it was closed`,
             )
-          const isLasting = isPeerkeepError(error) && error.code !== 'PEER_UNREACHABLE'
+          const isLasting = isPeerkeepError(error) && error.code !== 'STORE_UNREACHABLE'
           if (isLasting || attempt === HTTP_ATTEMPTS_MAX) throw reachError(server, error)
         }
         await delay(clock, HTTP_RETRY_MS * 2 ** attempt, closed.signal).catch(() => undefined)
@@ -145,7 +145,7 @@ function send(
 
 function unauthorized(server: URL, hasCredentials: boolean): PeerkeepError {
   return new PeerkeepError(
-    'UNAUTHORIZED',
+    'STORE_REFUSED',
     hasCredentials
       ? `${server.origin} does not take this name and password, or token`
       : `${server.origin} wants a name and password: ${server.protocol}//USER:PASSWORD@${server.host}, or PEERKEEP_SYNC_AUTH=userpass:USER:PASSWORD or token:SECRET`,
@@ -156,7 +156,7 @@ function reachError(server: URL, error: unknown): Error {
   if (isPeerkeepError(error)) return error
   const reason = error instanceof Error ? (systemCode(error) ?? error.message) : String(error)
   return new PeerkeepError(
-    'PEER_UNREACHABLE',
+    'STORE_UNREACHABLE',
     `cannot talk to ${server.origin}: ${reason}. Is it running, and is the address right?`,
     { cause: error },
   )

@@ -18,7 +18,7 @@ interface HttpStoreOptions {
 
 /**
  * The blobs of a Perkeep server, or of another Peerkeep node, over Perkeep's HTTP protocol. Removing is what most
- * servers refuse (`REFUSED`). Rejects with `UNAUTHORIZED`, `PEER_UNREACHABLE`, or `BAD_USAGE` for what is no such server.
+ * servers refuse (`REFUSED`). Rejects with `STORE_REFUSED`, `STORE_UNREACHABLE`, or `BAD_USAGE` for what is no such server.
  */
 export async function openHttpStore(options: HttpStoreOptions): Promise<BlobStore> {
   const server = parseServer(options.url)

@@ -114,3 +114,43 @@ export const COPY_BLOB_BYTES_MIN = 4096
 
 /** Blobs in a row that could not be copied, after which the copy gives up: then it is not the blobs. */
 export const COPY_FAILURES_MAX = 100
+
+/** Files of a plain folder that are written or read at once: enough to share syncs, far below what a process may open. */
+export const FOLDER_FILES_MAX = 64
+
+/** Files of a plain folder whose sizes are asked for at once. */
+export const FOLDER_STATS_AT_ONCE = 64
+
+/** Directories of a plain folder that are listed ahead: of a million blobs, each has some fifteen. */
+export const FOLDER_DIRECTORIES_AHEAD = 16
+
+/** Directories known to be durable: all of one hash function (256 + 65536), some ten megabytes. */
+export const KNOWN_DIRECTORIES_MAX = 66_000
+
+/** Age in milliseconds from which a half-written file has no writer: nobody writes 16 MiB for a day. */
+export const FOLDER_TEMPORARY_AGE_MS = 24 * 60 * 60 * 1000
+
+/** Requests to a bucket that run at once: 32 of the largest blobs are half a gigabyte a second on a fast line. */
+export const S3_REQUESTS_MAX = 32
+
+/** Connections to one server: each request has one. */
+export const S3_SOCKETS_MAX = S3_REQUESTS_MAX
+
+/** Milliseconds to connect within, and that a connection may be silent: a busy server is slow, not dead. */
+export const S3_CONNECT_MS = 10_000
+export const S3_IDLE_MS = 60_000
+
+/** Attempts of one request, and the pauses between them: half a minute at most when throttled. */
+export const S3_ATTEMPTS_MAX = 6
+export const S3_RETRY_MS = 200
+export const S3_THROTTLED_MS = 1000
+export const S3_RETRY_MS_MAX = 20_000
+
+/** Milliseconds that closing waits for requests that run, before it cuts them off. */
+export const S3_CLOSE_MS = 5000
+
+/** Keys in one page of a list and in one deletion: the most that S3 takes. */
+export const S3_LIST_KEYS = 1000
+
+/** Size in bytes from which it is cheaper to ask first whether a blob is there than to send it in vain. */
+export const S3_HEAD_FIRST_BYTES = 1024 * 1024

@@ -20,6 +20,8 @@ const statusOf: Partial<Record<ErrorCode, number>> = {
   NOT_FOUND: 404,
   REFUSED: 403,
   UNAUTHORIZED: 401,
+  STORE_REFUSED: 502,
+  STORE_UNREACHABLE: 504,
 }
 
 export function sendJson(response: ServerResponse, value: JsonValue, status = 200): void {

@@ -15,15 +15,16 @@ import { openSimRandom } from '../sim/sim-random.ts'
 const root = await mkdtemp(join(tmpdir(), 'peerkeep-files-'))
 after(() => rm(root, { recursive: true }))
 
-async function onDisk(): Promise<{ files: typeof nodeFiles; root: string }> {
-  return { files: nodeFiles, root: await mkdtemp(join(root, 'case-')) }
+async function onDisk(): Promise<{ files: typeof nodeFiles; root: string; now: () => number }> {
+  return { files: nodeFiles, root: await mkdtemp(join(root, 'case-')), now: Date.now }
 }
 
 testFileLayer('disk', onDisk)
 testFileLayer('simulated', async () => {
-  const files = openSimFiles({ random: openSimRandom(1) })
+  const now = (): number => 1_000_000
+  const files = openSimFiles({ random: openSimRandom(1), clock: { now } })
   await files.makeDirectory('/home')
-  return { files, root: '/home' }
+  return { files, root: '/home', now }
 })
 
 test('disk: what it makes is for this user only', async () => {

@@ -44,6 +44,7 @@ export function openProcessFiles(files: FileLayer): ProcessFiles {
     open,
     readFile: path => whileAlive(() => files.readFile(path)),
     fileSize: path => whileAlive(() => files.fileSize(path)),
+    modifiedTime: path => whileAlive(() => files.modifiedTime(path)),
     list: directory => whileAlive(() => files.list(directory)),
     makeDirectory: directory => whileAlive(() => files.makeDirectory(directory)),
     rename: (from, to) => whileAlive(() => files.rename(from, to)),

@@ -9,7 +9,7 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 /** What every FileLayer must do; `open` gives one and an empty directory on it. */
 export function testFileLayer(
   name: string,
-  open: () => Promise<{ files: FileLayer; root: string }>,
+  open: () => Promise<{ files: FileLayer; root: string; now: () => number }>,
 ): void {
   const isIo = (error: unknown): boolean => isPeerkeepError(error, 'IO')
 
@@ -64,6 +64,25 @@ export function testFileLayer(
     assert.equal(await files.fileSize(`${root}/no`), undefined)
     assert.equal(await files.list(`${root}/no`), undefined)
     await files.remove(`${root}/no`)
+  })
+
+  test(`${name}: a directory is no file, and a file no directory`, async () => {
+    const { files, root } = await open()
+    await files.makeDirectory(`${root}/directory`)
+    await (await files.open(`${root}/file`, 'create')).close()
+    assert.equal(await files.fileSize(`${root}/directory`), undefined)
+    assert.equal(await files.modifiedTime(`${root}/directory`), undefined)
+    assert.equal(await files.list(`${root}/file`), undefined)
+  })
+
+  test(`${name}: a file has the time of its last change, none that is not there`, async () => {
+    const { files, root, now } = await open()
+    const before = now()
+    await replaceFile(files, `${root}/a`, bytes('new'))
+    const modified = await files.modifiedTime(`${root}/a`)
+    // A file system's clock may be a tick behind.
+    assert.ok(modified !== undefined && modified >= before - 1000 && modified <= now() + 1000)
+    assert.equal(await files.modifiedTime(`${root}/no`), undefined)
   })
 
   test(`${name}: what cannot be done says so`, async () => {

@@ -1,4 +1,5 @@
 import { type ErrorCode, PeerkeepError } from '../../src/base/errors.ts'
+import type { Clock } from '../../src/base/clock.ts'
 import type { FileLayer, OpenFile } from '../../src/base/files.ts'
 import { compareText } from '../../src/base/text-order.ts'
 import { type SimDirectory, simDirectory } from './sim-directory.ts'
@@ -21,6 +22,8 @@ export type SimFileKind =
 export interface SimFilesOptions {
   /** True for a sync that shall do nothing: so a test shows that this very sync is needed. */
   readonly skipSync?: (path: string, kind: 'syncFile' | 'syncDirectory') => boolean
+  /** What files' times are taken from; after a power cut they are all of 1970. */
+  readonly clock?: Pick<Clock, 'now'>
   /** Makes operations take a few turns of the microtask queue, so that they interleave by the seed. */
   readonly random?: SimRandom
 }
@@ -48,7 +51,8 @@ export function openSimFiles(options: SimFilesOptions = {}): SimFiles {
 }
 
 function simFiles(directories: Map<string, SimDirectory>, options: SimFilesOptions): SimFiles {
-  const { skipSync = () => false, random } = options
+  const { skipSync = () => false, random, clock } = options
+  const modified = new WeakMap<SimContent, number>()
   let count = 0
   let cutAt = Infinity
   let isOff = false
@@ -117,7 +121,10 @@ function simFiles(directories: Map<string, SimDirectory>, options: SimFilesOptio
         const bytes = Buffer.concat(chunks)
         await operation(
           ['write', path],
-          () => content.write(bytes, position),
+          () => {
+            content.write(bytes, position)
+            modified.set(content, clock?.now() ?? 0)
+          },
           () => content.write(bytes.subarray(0, random?.below(bytes.length) ?? 1), position),
         )
       },
@@ -151,6 +158,7 @@ function simFiles(directories: Map<string, SimDirectory>, options: SimFilesOptio
       if (directory.get(name)) throw new PeerkeepError('IO', `${path} exists.`)
       const content = simContent()
       directory.set(name, content)
+      modified.set(content, clock?.now() ?? 0)
       return openFile(path, content, true)
     })
   }
@@ -186,6 +194,11 @@ function simFiles(directories: Map<string, SimDirectory>, options: SimFilesOptio
         return bytes
       }),
     fileSize: path => operation(['read', path], () => find(path)?.length),
+    modifiedTime: path =>
+      operation(['read', path], () => {
+        const content = find(path)
+        return content && (modified.get(content) ?? 0)
+      }),
     list: directory =>
       operation(['read', directory], () => {
         const made = [...directories.keys()].filter(
