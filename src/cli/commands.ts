@@ -13,6 +13,7 @@ import { definePairing } from './commands/pair.ts'
 import { definePut } from './commands/put.ts'
 import { defineRestore } from './commands/restore.ts'
 import { defineSnapshots } from './commands/snapshots.ts'
+import { defineSync } from './commands/sync.ts'
 import { defineTrust } from './commands/trust.ts'
 import { defineUp } from './commands/up.ts'
 import { defineUpkeep } from './commands/upkeep.ts'
@@ -37,6 +38,7 @@ export function defineCommands(host: CommandHost): void {
     defineClaims,
     defineDescribe,
     defineBlobs,
+    defineSync,
     defineUpkeep,
     defineConfig,
   ]) {

@@ -176,6 +176,7 @@ function openBatch({ door, note }: UploadParts, storing: Budget): Batch {
   const running = new Set<Promise<void>>()
   const noted: BlobRef[] = []
   let hasFailed = false
+  let noteFailure: Error | undefined
 
   async function store(blobRef: BlobRef, bytes: Uint8Array, place: number): Promise<void> {
     try {
@@ -187,10 +188,19 @@ function openBatch({ door, note }: UploadParts, storing: Budget): Batch {
     }
   }
 
+  /** Beside the storing: nothing is acknowledged before both are durable. */
+  function noteAll(): void {
+    const doing = note(noted.splice(0)).catch((error: unknown) => {
+      hasFailed = true
+      noteFailure = asError(error)
+    })
+    running.add(doing)
+  }
+
   return {
     async offer(ref, bytes) {
       noted.push(ref)
-      if (noted.length >= NOTED_TOGETHER) await note(noted.splice(0))
+      if (noted.length >= NOTED_TOGETHER) noteAll()
       const giveBack = await storing.take(Math.max(bytes.length, UPLOADED_BLOB_BYTES_MIN))
       const doing = store(ref, bytes, received.push(undefined) - 1).finally(() => {
         giveBack()
@@ -201,8 +211,9 @@ function openBatch({ door, note }: UploadParts, storing: Budget): Batch {
     refuse: reason => void errors.push(reason),
     hasFailed: () => hasFailed,
     async settled() {
-      if (noted.length > 0) await note(noted.splice(0))
+      if (noted.length > 0) noteAll()
       await Promise.all(running)
+      if (noteFailure !== undefined) throw noteFailure
     },
     outcome: () => ({ received: received.filter(blob => blob !== undefined), errors }),
   }

@@ -1,3 +1,5 @@
+import type { BlobRef } from '../blob/ref.ts'
+import { vivifyFiles } from '../node/vivify.ts'
 import { openBlobArrivals } from './blob-arrivals.ts'
 import { enumerateRoute } from './blob-enumerate.ts'
 import { blobRoute } from './blob-get.ts'
@@ -11,7 +13,6 @@ import { sendText } from './respond.ts'
 import type { FindRoute, Route } from './server.ts'
 import { publicKeyRoute, signDiscoveryRoute, signRoute, verifyRoute } from './sighelper.ts'
 import type { Node } from '../node/node.ts'
-import type { BlobRef } from '../blob/ref.ts'
 import { type Right } from '../node/auth-methods.ts'
 
 interface PerkeepParts {
@@ -30,9 +31,9 @@ export function blobRoutes({ node, gate, metrics }: PerkeepParts): FindRoute {
   const visible = { ...condemned.visible, fetch: (ref: BlobRef) => store.fetch(ref) }
   const uploads: UploadRoutes = uploadRoutes({
     door,
-    note: async () => undefined,
+    note: node.loose.note,
     onReceived: metrics.received,
-    vivify: async () => undefined,
+    vivify: refs => vivifyFiles(node, refs),
   })
   const get = blobRoute(store, system.random)
   const stat = statRoute(visible, arrivals)

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { Agent, type IncomingMessage, request } from 'node:http'
+import { type Agent, type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 
 import { refOf } from '../../src/blob/ref.ts'

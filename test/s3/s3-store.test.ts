@@ -14,13 +14,23 @@ import { openS3Double } from './double.ts'
 const double = await openS3Double()
 after(() => double.close())
 const credentials = { accessKeyId: double.accessKeyId, secretAccessKey: double.secretAccessKey }
-const client = new S3Client({ endpoint: double.endpoint, region: 'us-east-1', forcePathStyle: true, credentials })
+const client = new S3Client({
+  endpoint: double.endpoint,
+  region: 'us-east-1',
+  forcePathStyle: true,
+  credentials,
+})
 let n = 0
 async function open(): Promise<BlobStore> {
   const bucket = `bucket-${++n}`
   await client.send(new CreateBucketCommand({ Bucket: bucket }))
   return openS3Store({
-    bucket: await openBucket({ bucket, endpoint: double.endpoint, region: 'us-east-1', credentials }),
+    bucket: await openBucket({
+      bucket,
+      endpoint: double.endpoint,
+      region: 'us-east-1',
+      credentials,
+    }),
     prefix: 'some/where/',
     clock: systemClock,
     random: systemRandom,

@@ -11,6 +11,7 @@ import { putOperation } from './put.ts'
 import { catOperation, getOperation, restoreOperation } from './restore.ts'
 import { snapshotsOperation } from './snapshots.ts'
 import { statusOperation } from './status.ts'
+import { syncOperation } from './sync.ts'
 import { disputedOperation, retireOperation, revokeOperation } from './trust.ts'
 import { diffOperation, findOperation, lsOperation } from './trees.ts'
 import {
@@ -48,6 +49,7 @@ const operations: ReadonlyMap<string, Operation<Node>> = new Map(
     snapshotsOperation,
     statsOperation,
     statusOperation,
+    syncOperation,
     undeleteOperation,
     waitOperation,
   ].map(operation => [operation.name, operation]),

@@ -1,0 +1,48 @@
+import { formatBytes } from '../format.ts'
+import { fields, numberOf } from '../json-fields.ts'
+import type { CommandHost } from '../command-host.ts'
+
+export function defineSync({ program, cli, env }: CommandHost): void {
+  program
+    .command('sync')
+    .summary('copy blobs between places')
+    .description(
+      `Copies every blob that TO lacks from FROM. Nothing is deleted; what was copied stays when it is stopped, and
+the next run goes on from there. A place is
+
+  here                        the blobs of this device
+  http://HOST:PORT            a Perkeep server, or another node (also https://)
+  plain+s3://BUCKET/PREFIX    a bucket in Perkeep's layout, not encrypted
+  plain+file:///DIRECTORY     a folder in Perkeep's layout, not encrypted
+
+A server's name and password stand in PEERKEEP_SYNC_AUTH=userpass:USER:PASSWORD (or token:SECRET), those of a bucket
+where the AWS tools look: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL, ~/.aws.`,
+    )
+    .argument('<from>', 'where the blobs are')
+    .argument('<to>', 'where they shall be')
+    .option('--plain', 'do not ask before copying to a place that is not encrypted')
+    .action(async (from: string, to: string, options: { plain?: true }) => {
+      const io = cli()
+      const result = await io.run('sync', {
+        from,
+        to,
+        plain: options.plain === true,
+        auth: env['PEERKEEP_SYNC_AUTH'] ?? null,
+        s3Endpoint: env['AWS_ENDPOINT_URL_S3'] ?? env['AWS_ENDPOINT_URL'] ?? null,
+        s3Region: env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? null,
+        s3KeyId: env['AWS_ACCESS_KEY_ID'] ?? null,
+        s3Secret: env['AWS_SECRET_ACCESS_KEY'] ?? null,
+        s3SessionToken: env['AWS_SESSION_TOKEN'] ?? null,
+      })
+      await io.print(result, value => {
+        const of = fields(value)
+        const pinned = numberOf(of['pinned'])
+        return [
+          `${numberOf(of['copied'])} blobs copied (${formatBytes(numberOf(of['copiedBytes']))}), of ${numberOf(of['seen'])} there`,
+          ...(pinned > 0
+            ? [`${pinned} that no claim reaches are pinned: 'peerkeep blobs --loose' lists them`]
+            : []),
+        ]
+      })
+    })
+}

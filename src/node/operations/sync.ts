@@ -1,0 +1,158 @@
+import { PeerkeepError } from '../../base/errors.ts'
+import type { JsonObject } from '../../base/json.ts'
+import { type CopyCounts, copyBlobs } from '../../blob/copy-blobs.ts'
+import type { BlobRef } from '../../blob/ref.ts'
+import { flagArgument, optionalText, textArgument } from '../arguments.ts'
+import type { Node } from '../node.ts'
+import type { Operation, OperationContext } from '../operation.ts'
+import { isPlain, openSource, openTarget, parsePlace, type PlaceCredentials } from '../places.ts'
+import { sleepingNote, SLEEPING_ROWS_MAX } from '../sleeping.ts'
+
+/** Blobs on their way at a time: enough to keep a line with a round trip of some milliseconds busy. */
+const PARALLEL = 32
+
+/** Problems that are told one by one; of more only the number. */
+const PROBLEMS_SHOWN_MAX = 100
+
+/** Milliseconds between two reports of progress. */
+const REPORT_MS = 200
+
+/**
+ * Copies what TO lacks from FROM, and deletes nothing: `{ from, to, plain, auth?, s3…? }`. What comes here and no claim
+ * reaches is pinned.
+ */
+export const syncOperation: Operation<Node> = {
+  name: 'sync',
+  async run(node, args, context) {
+    const credentials = credentialsOf(args)
+    const [from, to] = [
+      parsePlace(textArgument(args, 'from')),
+      parsePlace(textArgument(args, 'to')),
+    ]
+    if (JSON.stringify(from) === JSON.stringify(to))
+      throw new PeerkeepError('BAD_USAGE', 'a place is not copied to itself')
+    if (isPlain(to) && !flagArgument(args, 'plain')) await askPlain(args, context)
+    await using opening = new AsyncDisposableStack()
+    const source = opening.use(await openSource({ node, name: from, credentials }))
+    const target = opening.adopt(await openTarget({ node, name: to, credentials }), place =>
+      place.close(),
+    )
+    const isHere = to.kind === 'here'
+    const noted = openNotes(node, isHere)
+    const problems = openProblems(context)
+    const counts = await copyBlobs({
+      from: source,
+      to: target,
+      parallel: PARALLEL,
+      signal: context.signal,
+      onProblem: problems.add,
+      onProgress: progressOf(node, context),
+      ...(isHere ? { onCopying: noted.note } : {}),
+    }).catch(async (error: unknown) => {
+      await problems.finish()
+      throw error
+    })
+    await problems.finish()
+    const settled = isHere ? await settle(node, context) : {}
+    return { ...counts, problems: problems.count(), ...settled }
+  },
+}
+
+async function askPlain(args: JsonObject, { confirm }: OperationContext): Promise<void> {
+  const to = textArgument(args, 'to')
+  const isAgreed = await confirm(
+    `${to} is not encrypted: whoever can read it can read every file. Copy all blobs there?`,
+  )
+  if (!isAgreed) throw new PeerkeepError('REFUSED', `nothing was copied; --plain copies to ${to}`)
+}
+
+function credentialsOf(args: JsonObject): PlaceCredentials {
+  return {
+    auth: optionalText(args, 'auth'),
+    s3Endpoint: optionalText(args, 's3Endpoint'),
+    s3Region: optionalText(args, 's3Region'),
+    s3KeyId: optionalText(args, 's3KeyId'),
+    s3Secret: optionalText(args, 's3Secret'),
+    s3SessionToken: optionalText(args, 's3SessionToken'),
+  }
+}
+
+interface Notes {
+  /** Resolves when the blob may be stored. */
+  note(ref: BlobRef): Promise<void>
+}
+
+/** Those that come at the same time are noted together: a note is a sync. */
+function openNotes(node: Node, isHere: boolean): Notes {
+  let waiting: BlobRef[] = []
+  let next: Promise<void> | undefined
+  let last: Promise<void> = Promise.resolve()
+  return {
+    note(ref) {
+      if (!isHere) return Promise.resolve()
+      waiting.push(ref)
+      next ??= last.then(() => {
+        const refs = waiting
+        waiting = []
+        next = undefined
+        last = node.loose.note(refs)
+        return last
+      })
+      return next
+    },
+  }
+}
+
+function progressOf(node: Node, context: OperationContext): (counts: CopyCounts) => void {
+  const { clock } = node.system
+  const begin = clock.monotonic()
+  let reported = begin
+  return ({ seen, copied, copiedBytes }) => {
+    const now = clock.monotonic()
+    if (now - reported < REPORT_MS) return
+    reported = now
+    const bytesPerSecond = Math.round(copiedBytes / ((now - begin) / 1000))
+    const phase = `sync (${seen} looked at)`
+    void context.emit({
+      type: 'progress',
+      progress: { phase, files: copied, bytes: copiedBytes, bytesPerSecond },
+    })
+  }
+}
+
+interface Problems {
+  add(ref: BlobRef, reason: string): void
+  finish(): Promise<void>
+  count(): number
+}
+
+function openProblems(context: OperationContext): Problems {
+  let count = 0
+  let telling: Promise<void> = Promise.resolve()
+  const tell = (subject: string, reason: string): void => {
+    telling = telling.then(() => context.emit({ type: 'problem', subject, reason }))
+  }
+  return {
+    add(ref, reason) {
+      count += 1
+      if (count <= PROBLEMS_SHOWN_MAX) tell(ref, reason)
+    },
+    async finish() {
+      const more = count - PROBLEMS_SHOWN_MAX
+      if (more > 0) tell('sync', `${more} more blobs could not be copied`)
+      await telling
+    },
+    count: () => count,
+  }
+}
+
+/** What has come here counts, and what nothing reaches is pinned. */
+async function settle(node: Node, { emit }: OperationContext): Promise<JsonObject> {
+  await node.arrivals.settled()
+  await node.index.catchUp()
+  const { pinned, refusal } = await node.loose.settle()
+  if (refusal !== undefined) await emit({ type: 'note', text: refusal })
+  for (const key of await node.index.sleeping(SLEEPING_ROWS_MAX))
+    await emit({ type: 'note', text: sleepingNote(key) })
+  return { pinned }
+}

@@ -1,0 +1,159 @@
+import { fileURLToPath } from 'node:url'
+
+import { PeerkeepError } from '../base/errors.ts'
+import { openFolderStore } from '../blob/folder-store.ts'
+import { openHttpStore } from '../blob/http-store.ts'
+import { openDoor, type Door } from '../blob/receive.ts'
+import { openBucket } from '../blob/s3-bucket.ts'
+import { openS3Store } from '../blob/s3-store.ts'
+import type { BlobSource, BlobStore } from '../blob/store.ts'
+import type { Node } from './node.ts'
+
+/** A place that blobs are copied out of. */
+export type SourcePlace = BlobSource
+
+/** A place that blobs are copied into. */
+export interface TargetPlace extends Pick<BlobSource, 'enumerate' | 'close'>, Door {}
+
+/** What the environment of whoever asked says about servers. */
+export interface PlaceCredentials {
+  /** `userpass:USER:PASSWORD` or `token:SECRET`, for `http(s)://`. */
+  readonly auth?: string | undefined
+  readonly s3Endpoint?: string | undefined
+  readonly s3Region?: string | undefined
+  readonly s3KeyId?: string | undefined
+  readonly s3Secret?: string | undefined
+  readonly s3SessionToken?: string | undefined
+}
+
+/** A place as a person names it: `here`, `http(s)://…`, `plain+s3://bucket/prefix`, `plain+file:///dir` … */
+export type PlaceName =
+  | { readonly kind: 'here' }
+  | { readonly kind: 'http'; readonly url: string }
+  | { readonly kind: 's3'; readonly bucket: string; readonly prefix: string }
+  | { readonly kind: 'folder'; readonly directory: string }
+  | { readonly kind: 'peer' | 'vault'; readonly name: string }
+
+const FORMS =
+  'a place is here, http://HOST:PORT or https://… (a Perkeep server), plain+s3://BUCKET/PREFIX, or plain+file:///DIRECTORY'
+
+/** Throws `BAD_USAGE` for what names no place. */
+export function parsePlace(text: string): PlaceName {
+  if (text === 'here') return { kind: 'here' }
+  if (/^https?:\/\/./.test(text)) return { kind: 'http', url: text }
+  const [, bucket, path] = /^plain\+s3:\/\/([^/\s]+)(?:\/(.*))?$/.exec(text) ?? []
+  if (bucket !== undefined) {
+    const prefix = (path ?? '').replace(/\/+$/, '')
+    return { kind: 's3', bucket, prefix: prefix === '' ? '' : `${prefix}/` }
+  }
+  if (text.startsWith('plain+file:///')) {
+    const url = text.slice('plain+'.length)
+    if (URL.canParse(url)) return { kind: 'folder', directory: fileURLToPath(url) }
+  }
+  const [, kind, name] = /^(peer|vault):(.+)$/.exec(text) ?? []
+  if (name !== undefined) return { kind: kind === 'peer' ? 'peer' : 'vault', name }
+  throw new PeerkeepError('BAD_USAGE', `${JSON.stringify(text)} is no place: ${FORMS}`)
+}
+
+/** Whether whoever gets hold of the place can read the blobs, without being asked who they are. */
+export function isPlain({ kind }: PlaceName): boolean {
+  return kind === 's3' || kind === 'folder'
+}
+
+interface OpenPlace {
+  readonly node: Node
+  readonly name: PlaceName
+  readonly credentials: PlaceCredentials
+}
+
+/** Opens a place to read from. */
+export async function openSource(place: OpenPlace): Promise<SourcePlace> {
+  const { node, name } = place
+  if (name.kind !== 'here') return openOther(place, false)
+  const { store, condemned } = node
+  const close = async (): Promise<void> => undefined
+  return {
+    ...condemned.visible,
+    fetch: (ref, room) => store.fetch(ref, room),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+/** Opens a place to copy into; one that is not there yet is made. */
+export async function openTarget(place: OpenPlace): Promise<TargetPlace> {
+  const { node, name } = place
+  if (name.kind === 'here') {
+    return {
+      enumerate: node.condemned.visible.enumerate,
+      receive: node.door.receive,
+      close: async () => undefined,
+    }
+  }
+  const store = await openOther(place, true)
+  return {
+    enumerate: after => store.enumerate(after),
+    receive: openDoor(store, () => undefined).receive,
+    close: () => store.close(),
+  }
+}
+
+async function openOther(
+  { node, name, credentials }: OpenPlace,
+  mayMake: boolean,
+): Promise<BlobStore> {
+  const { system } = node
+  switch (name.kind) {
+    case 'http':
+      return openHttpStore({ ...system, ...httpCredentials(name.url, credentials.auth) })
+    case 's3':
+      return openS3Store({
+        ...system,
+        prefix: name.prefix,
+        bucket: await bucketOf(name, credentials),
+      })
+    case 'folder':
+      return openFolderStore({ ...system, directory: name.directory, mayMake })
+    case 'here':
+    case 'peer':
+    case 'vault':
+      throw new PeerkeepError('BAD_USAGE', `${name.kind} cannot stand here: ${FORMS}`)
+  }
+}
+
+function bucketOf(
+  { bucket }: { readonly bucket: string },
+  credentials: PlaceCredentials,
+): ReturnType<typeof openBucket> {
+  const { s3Endpoint, s3Region, s3KeyId, s3Secret, s3SessionToken } = credentials
+  return openBucket({
+    bucket,
+    endpoint: s3Endpoint,
+    region: s3Region,
+    credentials:
+      s3KeyId === undefined || s3Secret === undefined
+        ? undefined
+        : {
+            accessKeyId: s3KeyId,
+            secretAccessKey: s3Secret,
+            ...(s3SessionToken === undefined ? {} : { sessionToken: s3SessionToken }),
+          },
+  })
+}
+
+function httpCredentials(url: string, auth: string | undefined): { url: string; token?: string } {
+  if (auth === undefined) return { url }
+  const [, token] = /^token:(.+)$/.exec(auth) ?? []
+  if (token !== undefined) return { url, token }
+  const [, user, password] = /^userpass:([^:]+):(.+)$/.exec(auth) ?? []
+  if (user === undefined || password === undefined) {
+    throw new PeerkeepError(
+      'BAD_USAGE',
+      'PEERKEEP_SYNC_AUTH must be userpass:USER:PASSWORD or token:SECRET',
+    )
+  }
+  const named = new URL(url)
+  named.username = encodeURIComponent(user)
+  named.password = encodeURIComponent(password)
+  return { url: named.href }
+}
