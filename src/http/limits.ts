@@ -85,3 +85,14 @@ export const KNOWN_CREDENTIALS_MAX = 64
 
 /** Bytes of the head of a part of a form: a name, a file's name and a type. */
 export const PART_HEAD_MAX = 8 * KiB
+
+/** Blobs that one description may name, and that it may come to: an answer of some megabytes. */
+export const DESCRIBE_REFS_MAX = 1000
+export const DESCRIBED_MAX = 5000
+
+/** How far a description follows attributes, and children of a directory that it lists: Perkeep's limits. */
+export const DESCRIBE_DEPTH_MAX = 16
+export const DESCRIBE_CHILDREN_MAX = 1000
+
+/** Permanodes that one answer lists. */
+export const FOUND_MAX = 1000

@@ -5,6 +5,7 @@ import type { Gate } from './gate.ts'
 import { openMetrics } from './metrics.ts'
 import { pageRoutes } from './page-routes.ts'
 import { blobRoutes, signRoutes } from './perkeep-routes.ts'
+import { searchRoutes } from './search-routes.ts'
 import type { FindRoute } from './server.ts'
 
 interface NodeRoutesParts {
@@ -19,7 +20,7 @@ interface NodeRoutesParts {
 export function openNodeRoutes(parts: NodeRoutesParts): FindRoute {
   const metrics = openMetrics({ clock: parts.node.system.clock, gauges: gaugesOf(parts.node) })
   const all = { ...parts, metrics }
-  const finders = [blobRoutes(all), signRoutes(all), pageRoutes(all)]
+  const finders = [blobRoutes(all), signRoutes(all), searchRoutes(all), pageRoutes(all)]
   return (method, path) => {
     for (const find of finders) {
       const route = find(method, path)
