@@ -115,7 +115,10 @@ function explain(place: BucketPlace, failure: S3Failure): [ErrorCode, string] {
         `The bucket ${name} is in another region (${error.message}). Set AWS_REGION to it.`,
       ]
     case 'QuotaExceeded':
-      return ['DISK_FULL', `The quota of ${name} at ${endpoint} is used up. Raise it, or free some.`]
+      return [
+        'DISK_FULL',
+        `The quota of ${name} at ${endpoint} is used up. Raise it, or free some.`,
+      ]
   }
   if (status === 301) {
     return ['BAD_CONFIG', `The bucket ${name} is in another region. Set AWS_REGION to it.`]

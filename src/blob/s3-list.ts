@@ -23,7 +23,7 @@ export async function* listBucket(
     return page
   }
   let last = after === undefined ? undefined : prefix + after
-  for (let next: Promise<ObjectPage> | undefined = fetchPage(last); next; ) {
+  for (let next: Promise<ObjectPage> | undefined = fetchPage(last); next;) {
     const page: ObjectPage = await next
     last = checkOrder(page, last)
     next = page.hasMore ? fetchPage(last) : undefined

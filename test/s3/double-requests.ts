@@ -86,10 +86,7 @@ function createBucket({ buckets }: DoubleState, name: string): DoubleAnswer {
   return done
 }
 
-function listObjects(
-  { objects }: DoubleBucket,
-  { bucket, query }: DoubleRequest,
-): DoubleAnswer {
+function listObjects({ objects }: DoubleBucket, { bucket, query }: DoubleRequest): DoubleAnswer {
   const keysMax = Math.min(1000, Number(query.get('max-keys') ?? 1000))
   if (!(keysMax >= 0)) throw new S3Refusal(400, 'InvalidArgument')
   const token = query.get('continuation-token')
@@ -226,7 +223,10 @@ function getObject({ objects }: DoubleBucket, request: DoubleRequest): DoubleAns
   if (object === undefined) throw new S3Refusal(404, 'NoSuchKey')
   const { ifMatch, ifNoneMatch } = conditionsOf(headers)
   checkConditions({ ifMatch }, object)
-  if (ifNoneMatch !== undefined && ifNoneMatch.replaceAll('"', '') === object.etag.replaceAll('"', ''))
+  if (
+    ifNoneMatch !== undefined &&
+    ifNoneMatch.replaceAll('"', '') === object.etag.replaceAll('"', '')
+  )
     return { status: 304, headers: { etag: object.etag } }
   const range = rangeOf(headers.range, object.bytes.length)
   const bytes = range === undefined ? object.bytes : object.bytes.subarray(range.start, range.end)

@@ -112,7 +112,10 @@ export async function openS3Double(): Promise<S3Double> {
   return double
 }
 
-function requestOf({ method = '', url = '', headers }: IncomingMessage, body: Uint8Array): DoubleRequest {
+function requestOf(
+  { method = '', url = '', headers }: IncomingMessage,
+  body: Uint8Array,
+): DoubleRequest {
   const question = url.indexOf('?')
   const path = decodeURIComponent(question === -1 ? url : url.slice(0, question))
   const [, bucket = '', key = ''] = /^\/([^/]*)\/?(.*)$/s.exec(path) ?? []
@@ -137,7 +140,11 @@ function refusalOf(fault: Fault | undefined): S3Refusal | undefined {
   return fault === 'internal' ? new S3Refusal(500, 'InternalError') : undefined
 }
 
-function send(response: ServerResponse, { status, headers = {}, body }: DoubleAnswer, isCut: boolean): void {
+function send(
+  response: ServerResponse,
+  { status, headers = {}, body }: DoubleAnswer,
+  isCut: boolean,
+): void {
   const bytes = typeof body === 'string' ? Buffer.from(body) : (body ?? new Uint8Array())
   response.writeHead(status, { 'content-length': bytes.length, ...headers })
   if (!isCut) {
