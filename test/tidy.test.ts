@@ -19,6 +19,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 /** Packages that only these folders may import: the rest reaches them through a contract. */
 const packageHomes: readonly (readonly [pattern: RegExp, folders: readonly string[]])[] = [
   [/^(libp2p|@libp2p\/|@chainsafe\/|@multiformats\/|it-pipe)/, ['peer', 'node']],
+  [/^@(aws-sdk|smithy)\//, ['blob']],
   [/^(level|classic-level|abstract-level)$/, ['base']],
 ]
 
