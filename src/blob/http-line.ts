@@ -6,7 +6,7 @@ import { isPeerkeepError, PeerkeepError, systemCode } from '../base/errors.ts'
 import { HTTP_ANSWER_MS, HTTP_ATTEMPTS_MAX, HTTP_CONNECTIONS_MAX, HTTP_RETRY_MS } from './limits.ts'
 
 /** A request to one server. Bodies are held whole, so that they can be sent again. */
-export interface HttpQuestion {
+interface HttpQuestion {
   readonly method: 'GET' | 'POST'
   /** With the query. */
   readonly path: string

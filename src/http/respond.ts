@@ -75,7 +75,7 @@ export async function* bodyOf(request: IncomingMessage): AsyncGenerator<Uint8Arr
 }
 
 /** The whole body. Rejects with `BLOB_TOO_LARGE` over `max` bytes, `ABORTED` when the client goes away before its end. */
-export async function readBody(request: IncomingMessage, max = REQUEST_BODY_MAX): Promise<Buffer> {
+async function readBody(request: IncomingMessage, max = REQUEST_BODY_MAX): Promise<Buffer> {
   const tooLarge = new PeerkeepError('BLOB_TOO_LARGE', `this request may have ${max} bytes`)
   if (Number(request.headers['content-length'] ?? 0) > max) throw tooLarge
   const chunks: Uint8Array[] = []

@@ -24,7 +24,7 @@ export type AuthMethod =
   | { readonly kind: 'none' }
 
 /** What a request may need: Perkeep's operations, and `all` for everything else. */
-export const rightNames = [
+const rightNames = [
   'all',
   'discovery',
   'enumerate',

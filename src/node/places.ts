@@ -1,11 +1,10 @@
-import { fileURLToPath } from 'node:url'
-
 import { PeerkeepError } from '../base/errors.ts'
 import { openFolderStore } from '../blob/folder-store.ts'
 import { openHttpStore } from '../blob/http-store.ts'
 import { openDoor, type Door } from '../blob/receive.ts'
 import { openBucket } from '../blob/s3-bucket.ts'
 import { openS3Store } from '../blob/s3-store.ts'
+import { parseStoreAddress, s3Environment, type StoreAddress } from '../blob/store-address.ts'
 import type { BlobSource, BlobStore } from '../blob/store.ts'
 import type { Node } from './node.ts'
 
@@ -19,19 +18,15 @@ export interface TargetPlace extends Pick<BlobSource, 'enumerate' | 'close'>, Do
 export interface PlaceCredentials {
   /** `userpass:USER:PASSWORD` or `token:SECRET`, for `http(s)://`. */
   readonly auth?: string | undefined
-  readonly s3Endpoint?: string | undefined
-  readonly s3Region?: string | undefined
-  readonly s3KeyId?: string | undefined
-  readonly s3Secret?: string | undefined
-  readonly s3SessionToken?: string | undefined
+  /** The variables that the AWS tools read. */
+  readonly aws: Readonly<Record<string, string>>
 }
 
 /** A place as a person names it: `here`, `http(s)://…`, `plain+s3://bucket/prefix`, `plain+file:///dir` … */
 export type PlaceName =
   | { readonly kind: 'here' }
   | { readonly kind: 'http'; readonly url: string }
-  | { readonly kind: 's3'; readonly bucket: string; readonly prefix: string }
-  | { readonly kind: 'folder'; readonly directory: string }
+  | StoreAddress
   | { readonly kind: 'peer' | 'vault'; readonly name: string }
 
 const FORMS =
@@ -41,15 +36,7 @@ const FORMS =
 export function parsePlace(text: string): PlaceName {
   if (text === 'here') return { kind: 'here' }
   if (/^https?:\/\/./.test(text)) return { kind: 'http', url: text }
-  const [, bucket, path] = /^plain\+s3:\/\/([^/\s]+)(?:\/(.*))?$/.exec(text) ?? []
-  if (bucket !== undefined) {
-    const prefix = (path ?? '').replace(/\/+$/, '')
-    return { kind: 's3', bucket, prefix: prefix === '' ? '' : `${prefix}/` }
-  }
-  if (text.startsWith('plain+file:///')) {
-    const url = text.slice('plain+'.length)
-    if (URL.canParse(url)) return { kind: 'folder', directory: fileURLToPath(url) }
-  }
+  if (text.startsWith('plain+')) return parseStoreAddress(text)
   const [, kind, name] = /^(peer|vault):(.+)$/.exec(text) ?? []
   if (name !== undefined) return { kind: kind === 'peer' ? 'peer' : 'vault', name }
   throw new PeerkeepError('BAD_USAGE', `${JSON.stringify(text)} is no place: ${FORMS}`)
@@ -57,7 +44,7 @@ export function parsePlace(text: string): PlaceName {
 
 /** Whether whoever gets hold of the place can read the blobs, without being asked who they are. */
 export function isPlain({ kind }: PlaceName): boolean {
-  return kind === 's3' || kind === 'folder'
+  return kind === 'bucket' || kind === 'folder'
 }
 
 interface OpenPlace {
@@ -106,7 +93,7 @@ async function openOther(
   switch (name.kind) {
     case 'http':
       return openHttpStore({ ...system, ...httpCredentials(name.url, credentials.auth) })
-    case 's3':
+    case 'bucket':
       return openS3Store({
         ...system,
         prefix: name.prefix,
@@ -123,21 +110,19 @@ async function openOther(
 
 function bucketOf(
   { bucket }: { readonly bucket: string },
-  credentials: PlaceCredentials,
+  { aws }: PlaceCredentials,
 ): ReturnType<typeof openBucket> {
-  const { s3Endpoint, s3Region, s3KeyId, s3Secret, s3SessionToken } = credentials
+  const {
+    AWS_ACCESS_KEY_ID: accessKeyId = '',
+    AWS_SECRET_ACCESS_KEY: secretAccessKey = '',
+    AWS_SESSION_TOKEN: sessionToken = '',
+  } = aws
+  const hasKeys = accessKeyId !== '' && secretAccessKey !== ''
+  const session = sessionToken === '' ? {} : { sessionToken }
   return openBucket({
     bucket,
-    endpoint: s3Endpoint,
-    region: s3Region,
-    credentials:
-      s3KeyId === undefined || s3Secret === undefined
-        ? undefined
-        : {
-            accessKeyId: s3KeyId,
-            secretAccessKey: s3Secret,
-            ...(s3SessionToken === undefined ? {} : { sessionToken: s3SessionToken }),
-          },
+    ...s3Environment(aws),
+    credentials: hasKeys ? { accessKeyId, secretAccessKey, ...session } : undefined,
   })
 }
 

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../../base/json.ts'
 import { formatBytes } from '../format.ts'
 import { fields, numberOf } from '../json-fields.ts'
 import type { CommandHost } from '../command-host.ts'
@@ -28,11 +29,7 @@ where the AWS tools look: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, 
         to,
         plain: options.plain === true,
         auth: env['PEERKEEP_SYNC_AUTH'] ?? null,
-        s3Endpoint: env['AWS_ENDPOINT_URL_S3'] ?? env['AWS_ENDPOINT_URL'] ?? null,
-        s3Region: env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? null,
-        s3KeyId: env['AWS_ACCESS_KEY_ID'] ?? null,
-        s3Secret: env['AWS_SECRET_ACCESS_KEY'] ?? null,
-        s3SessionToken: env['AWS_SESSION_TOKEN'] ?? null,
+        aws: awsOf(env),
       })
       await io.print(result, value => {
         const of = fields(value)
@@ -45,4 +42,10 @@ where the AWS tools look: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, 
         ]
       })
     })
+}
+
+/** What the AWS tools would read, for the node that does the work: it may run in another environment. */
+function awsOf(env: NodeJS.ProcessEnv): JsonObject {
+  const named = Object.entries(env).filter(([name]) => name.startsWith('AWS_'))
+  return Object.fromEntries(named.map(([name, value]) => [name, value ?? '']))
 }

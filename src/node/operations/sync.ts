@@ -18,7 +18,7 @@ const PROBLEMS_SHOWN_MAX = 100
 const REPORT_MS = 200
 
 /**
- * Copies what TO lacks from FROM, and deletes nothing: `{ from, to, plain, auth?, s3…? }`. What comes here and no claim
+ * Copies what TO lacks from FROM, and deletes nothing: `{ from, to, plain, auth?, aws? }`. What comes here and no claim
  * reaches is pinned.
  */
 export const syncOperation: Operation<Node> = {
@@ -67,14 +67,11 @@ async function askPlain(args: JsonObject, { confirm }: OperationContext): Promis
 }
 
 function credentialsOf(args: JsonObject): PlaceCredentials {
-  return {
-    auth: optionalText(args, 'auth'),
-    s3Endpoint: optionalText(args, 's3Endpoint'),
-    s3Region: optionalText(args, 's3Region'),
-    s3KeyId: optionalText(args, 's3KeyId'),
-    s3Secret: optionalText(args, 's3Secret'),
-    s3SessionToken: optionalText(args, 's3SessionToken'),
-  }
+  const aws = args['aws']
+  const isTable = typeof aws === 'object' && aws !== null && !Array.isArray(aws)
+  const entries = Object.entries(isTable ? (aws as JsonObject) : {})
+  const texts = entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+  return { auth: optionalText(args, 'auth'), aws: Object.fromEntries(texts) }
 }
 
 interface Notes {
