@@ -25,12 +25,12 @@ export function blobRoute(
   const sent = openBudget(SENT_BYTES_MAX)
   return text => async (request, response) => {
     if (!isBlobRef(text)) {
-      sendText(response, 'Malformed GET URL.\n', 400)
+      sendText(response, 'Malformed GET URL.', 400)
       return
     }
     const [size] = await store.stat([text])
     if (size === undefined) {
-      sendText(response, `Blob "${text}" not found\n`, 404)
+      sendText(response, `Blob "${text}" not found`, 404)
       return
     }
     response.setHeader('last-modified', LAST_MODIFIED)
@@ -45,7 +45,7 @@ export function blobRoute(
     response.once('close', giveBack)
     const bytes = await store.fetch(text)
     if (bytes) sendBlob(request, response, { bytes, random })
-    else sendText(response, `Blob "${text}" not found\n`, 404)
+    else sendText(response, `Blob "${text}" not found`, 404)
   }
 }
 

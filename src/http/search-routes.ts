@@ -1,8 +1,9 @@
 import { PeerkeepError } from '../base/errors.ts'
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import { type BlobRef, isBlobRef, parseBlobRef } from '../blob/ref.ts'
-import type { IndexedClaim } from '../index/queries.ts'
+import type { IndexedClaim, PermanodeState } from '../index/queries.ts'
 import type { Node } from '../node/node.ts'
+import { parseSchema } from '../schema/parse-schema.ts'
 import { formatTime, parseTime } from '../schema/time.ts'
 import { roots } from './discovery.ts'
 import type { Gate } from './gate.ts'
@@ -161,16 +162,28 @@ function filesRoute(node: Node): Route {
   }
 }
 
+/** What refers to a blob: permanodes by their claims, and schema. */
 function edgesToRoute(node: Node): Route {
   return async (request, response) => {
     const toRef = parseBlobRef(queryOf(request).get('blobref') ?? '')
-    const edges: JsonValue[] = []
-    for await (const from of node.index.edgesTo(toRef)) {
-      if (edges.length >= FOUND_MAX) break
-      edges.push({ from, fromType: (await node.index.meta(from))?.type ?? '' })
+    const edges = new Map<BlobRef, string>()
+    for await (const by of node.index.edgesTo(toRef)) {
+      if (edges.size >= FOUND_MAX) break
+      const from = await sayerOf(node, by)
+      const type = from && (await node.index.meta(from))?.type
+      if (from && from !== toRef && type !== undefined) edges.set(from, type)
     }
-    sendPerkeepJson(response, { toRef, edgesTo: edges.length > 0 ? edges : null })
+    const edgesTo = [...edges].map(([from, fromType]) => ({ from, fromType }))
+    sendPerkeepJson(response, { toRef, edgesTo: edgesTo.length > 0 ? edgesTo : null })
   }
+}
+
+/** The permanode that a claim is about; other schema stands for itself. */
+async function sayerOf(node: Node, ref: BlobRef): Promise<BlobRef | undefined> {
+  const bytes = await node.store.fetch(ref)
+  const schema = bytes && parseSchema(bytes)
+  if (schema?.type !== 'claim') return ref
+  return 'permanode' in schema.claim ? schema.claim.permanode : undefined
 }
 
 function withAttributeRoute(node: Node): Route {
@@ -232,12 +245,17 @@ async function permanodesWith(node: Node, search: AttributeSearch): Promise<Blob
   for await (const ref of node.index.permanodes()) {
     signal.throwIfAborted()
     const state = await node.index.permanode(ref, at)
-    if (!state || state.isDeleted) continue
+    if (!state || state.isDeleted || isOwnAffair(state)) continue
     const values = attribute === '' ? ['any'] : (state.attributes.get(attribute) ?? [])
     const isFound = value === '' ? values.length > 0 : values.includes(value)
     if (isFound) keepNewest(found, { ref, modified: state.modified }, max)
   }
   return found.map(({ ref }) => ref)
+}
+
+/** What Peerkeep keeps for itself about devices is nothing that a person looks for. */
+function isOwnAffair({ key }: PermanodeState): boolean {
+  return key !== undefined && /^peerkeep:(?!backup:)/.test(key)
 }
 
 /** Inserts in the order of time, newest first, and drops what is one too many. */

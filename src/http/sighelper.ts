@@ -1,4 +1,5 @@
 import { isPeerkeepError, PeerkeepError } from '../base/errors.ts'
+import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { BlobSource } from '../blob/store.ts'
 import { parseSchema } from '../schema/parse-schema.ts'
 import type { SchemaBlob } from '../schema/schema-blob.ts'
@@ -72,13 +73,23 @@ export function verifyRoute(store: Pick<BlobSource, 'fetch'>): Route {
     const text = fieldOf(await readForm(request, FORM_MAX), 'sjson')
     try {
       const { keyId, payload } = await verifyText(Buffer.from(text), store)
-      const verifiedData: unknown = JSON.parse(`${Buffer.from(payload).toString('utf8')}}`)
+      const verifiedData = inOrder(
+        JSON.parse(`${Buffer.from(payload).toString('utf8')}}`) as JsonValue,
+      )
       sendVerdict(response, { signatureValid: true, signerKeyId: shortKeyId(keyId), verifiedData })
     } catch (error) {
       if (!isPeerkeepError(error)) throw error
       sendVerdict(response, { signatureValid: false, errorMessage: error.message })
     }
   }
+}
+
+/** As Perkeep writes objects that it has read: the keys in order. */
+function inOrder(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(inOrder)
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value as JsonObject).sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(entries.map(([key, field]) => [key, inOrder(field)]))
 }
 
 function sendVerdict(response: Parameters<Route>[1], verdict: object): void {
