@@ -1,6 +1,7 @@
 import type { JsonValue } from '../base/json.ts'
 import type { PeerState } from '../node/network.ts'
 import type { Node } from '../node/node.ts'
+import { fileRoutes } from './file-routes.ts'
 import type { Gate } from './gate.ts'
 import { openMetrics } from './metrics.ts'
 import { pageRoutes } from './page-routes.ts'
@@ -20,7 +21,13 @@ interface NodeRoutesParts {
 export function openNodeRoutes(parts: NodeRoutesParts): FindRoute {
   const metrics = openMetrics({ clock: parts.node.system.clock, gauges: gaugesOf(parts.node) })
   const all = { ...parts, metrics }
-  const finders = [blobRoutes(all), signRoutes(all), searchRoutes(all), pageRoutes(all)]
+  const finders = [
+    blobRoutes(all),
+    signRoutes(all),
+    fileRoutes(all),
+    searchRoutes(all),
+    pageRoutes(all),
+  ]
   return (method, path) => {
     for (const find of finders) {
       const route = find(method, path)

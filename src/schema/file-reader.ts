@@ -20,15 +20,16 @@ export function sizeOfParts(parts: readonly Part[]): number {
 }
 
 /**
- * The content of a file, piece by piece, in order. Memory is bounded by the read-ahead whatever the parts say.
+ * The content of a file, or a stretch of it, piece by piece, in order: what lies before is not read. Memory is bounded by the read-ahead whatever the parts say.
  * Rejects with `BLOB_MISSING`, or with `BAD_SCHEMA` for parts that want more than what they refer to has.
  */
 export async function* readFileContent(
   fetch: FetchBlob,
   parts: readonly Part[],
+  range: ContentRange = { begin: 0, size: sizeOfParts(parts) },
 ): AsyncGenerator<Piece> {
   const ahead: Promise<Piece>[] = []
-  for await (const slice of flatten(fetch, { begin: 0, size: sizeOfParts(parts) }, parts, 0)) {
+  for await (const slice of flatten(fetch, range, parts, 0)) {
     const piece = fetchSlice(fetch, slice)
     // Whoever stops reading leaves these behind; their failure is nobody's then.
     piece.catch(() => undefined)
@@ -39,12 +40,13 @@ export async function* readFileContent(
   for (const piece of ahead) yield await piece
 }
 
-interface Range {
+/** A stretch of a file, in bytes. */
+export interface ContentRange {
   readonly begin: number
   readonly size: number
 }
 
-interface Slice extends Range {
+interface Slice extends ContentRange {
   readonly ref: BlobRef | undefined
 }
 
@@ -52,7 +54,7 @@ interface Slice extends Range {
 // oxlint-disable-next-line max-params -- the walk's own state
 async function* flatten(
   fetch: FetchBlob,
-  range: Range,
+  range: ContentRange,
   parts: readonly Part[],
   depth: number,
 ): AsyncGenerator<Slice> {

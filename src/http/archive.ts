@@ -1,0 +1,115 @@
+import { Readable, type Writable } from 'node:stream'
+import { finished } from 'node:stream/promises'
+
+import { type Pack, pack } from 'tar-stream'
+import { ZipFile } from 'yazl'
+
+import { asError } from '../base/errors.ts'
+import type { FetchBlob } from '../schema/fetch.ts'
+import { readFileContent, sizeOfParts } from '../schema/file-reader.ts'
+import type { NodeFields } from '../schema/schema-blob.ts'
+import type { ArchiveEntry } from './archive-entries.ts'
+import { bytesOfPieces, writeAll } from './file-content.ts'
+
+interface Archive {
+  readonly entries: AsyncIterable<ArchiveEntry>
+  readonly fetch: FetchBlob
+  readonly signal: AbortSignal
+}
+
+const NANOSECONDS = 1_000_000n
+
+/** What a ZIP can say of a time: from 1980 on. */
+const ZIP_TIME_MIN = Date.UTC(1980, 0, 1)
+
+/** Writes a ZIP, not compressed: photos and films are. Rejects when something is missing; then `to` must be cut. */
+export async function writeZip(to: Writable, { entries, fetch, signal }: Archive): Promise<void> {
+  const zip = new ZipFile()
+  // Told by the content itself, below.
+  zip.on('error', () => undefined)
+  let content: Readable | undefined
+  const written = pipeTo(zip.outputStream as Readable, to, signal)
+  try {
+    for await (const { path, node } of entries) {
+      signal.throwIfAborted()
+      const mtime = new Date(Math.max(timeOf(node) ?? 0, ZIP_TIME_MIN))
+      const mode = modeOf(node)
+      if (node.type === 'directory') zip.addEmptyDirectory(path, { mtime, mode })
+      else if (node.type === 'symlink')
+        zip.addBuffer(Buffer.from(node.target), path, {
+          mtime,
+          mode: SYMLINK_MODE,
+          compress: false,
+        })
+      else if (node.type === 'file') {
+        const size = sizeOfParts(node.parts)
+        content = Readable.from(bytesOfPieces(readFileContent(fetch, node.parts)), {
+          objectMode: false,
+        })
+        zip.addReadStream(content, path, { mtime, mode, compress: false, size })
+        await Promise.race([finished(content), written])
+      }
+    }
+    zip.end()
+    await written
+  } catch (error) {
+    content?.destroy()
+    ;(zip.outputStream as Readable).destroy()
+    await written.catch(() => undefined)
+    throw error
+  }
+}
+
+/** Writes a tar, with modes, times and links. */
+export async function writeTar(to: Writable, { entries, fetch, signal }: Archive): Promise<void> {
+  const tar = pack()
+  const written = pipeTo(tar as unknown as Readable, to, signal)
+  try {
+    for await (const { path, node } of entries) {
+      signal.throwIfAborted()
+      const head = { name: path, mode: modeOf(node), mtime: new Date(timeOf(node) ?? 0) }
+      if (node.type === 'directory') await put(tar, { ...head, type: 'directory' })
+      else if (node.type === 'symlink')
+        await put(tar, { ...head, type: 'symlink', linkname: Buffer.from(node.target).toString() })
+      else if (node.type === 'file') {
+        const entry = tar.entry({ ...head, type: 'file', size: sizeOfParts(node.parts) })
+        const content = bytesOfPieces(readFileContent(fetch, node.parts))
+        const done = finished(entry as unknown as Writable)
+        await Promise.race([writeAll(entry as unknown as Writable, content, signal), written])
+        entry.end()
+        await Promise.race([done, written])
+      }
+    }
+    tar.finalize()
+    await written
+  } catch (error) {
+    tar.destroy(asError(error))
+    await written.catch(() => undefined)
+    throw error
+  }
+}
+
+function put(tar: Pack, head: Parameters<Pack['entry']>[0]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    tar.entry(head, error => {
+      if (error) reject(error)
+      else resolve()
+    })
+  })
+}
+
+/** Resolves when everything went to `to`; that is not ended here. */
+async function pipeTo(from: Readable, to: Writable, signal: AbortSignal): Promise<void> {
+  await writeAll(to, from as AsyncIterable<Uint8Array>, signal)
+}
+
+const SYMLINK_MODE = 0o120_777
+
+function modeOf(node: NodeFields & { readonly type: string }): number {
+  return node.permission ?? (node.type === 'directory' ? 0o755 : 0o644)
+}
+
+/** Milliseconds since 1970. */
+function timeOf({ mtime }: NodeFields): number | undefined {
+  return mtime === undefined ? undefined : Number(mtime / NANOSECONDS)
+}

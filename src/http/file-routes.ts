@@ -1,0 +1,42 @@
+import type { BlobRef } from '../blob/ref.ts'
+import type { Node } from '../node/node.ts'
+import { archiveRoute } from './archive-route.ts'
+import { roots } from './discovery.ts'
+import { downloadRoute } from './file-download.ts'
+import type { Gate } from './gate.ts'
+import type { Metrics } from './metrics.ts'
+import type { FindRoute, Route } from './server.ts'
+import { treeRoute } from './tree-route.ts'
+import { uploadHelperRoute } from './upload-helper.ts'
+
+interface FileParts {
+  readonly node: Node
+  readonly gate: Gate
+  readonly metrics: Metrics
+}
+
+/** Files as Perkeep's web page gets and sends them: one, many in an archive, a folder's names, uploads by a form. */
+export function fileRoutes({ node, gate, metrics }: FileParts): FindRoute {
+  const { store, system } = node
+  const fetch = (ref: BlobRef): Promise<Uint8Array | undefined> => store.fetch(ref)
+  const download = downloadRoute({
+    ...system,
+    fetch,
+    mediaType: async ref => (await node.index.facts(ref))?.mediaType,
+  })
+  const tree = treeRoute(fetch)
+  const guarded = (route: Route): Route => metrics.counted('files', gate.guard('all', route))
+  const archive = guarded(archiveRoute({ ...system, fetch }))
+  const uploadHelper = guarded(uploadHelperRoute({ door: node.door, note: node.loose.note }))
+  return (method, path) => {
+    if (method === 'POST' && path === roots.ui) return uploadHelper
+    if (method === 'POST' && path === roots.download) return archive
+    if (method === 'GET' && path.startsWith(roots.tree))
+      return guarded(tree(path.slice(roots.tree.length)))
+    if ((method === 'GET' || method === 'HEAD') && path.startsWith(roots.download)) {
+      const ref = path.slice(roots.download.length).split('/')[0] ?? ''
+      return guarded(download(ref))
+    }
+    return undefined
+  }
+}
