@@ -190,7 +190,10 @@ test('while the clock is off it waits, and when signing fails in the middle noth
   assert.equal(await pins(node), 1)
   assert.equal(await notedCount(keeper), 0)
   // The set that was stored before the failure reaches the blob, and is what the pin names.
-  const sets = await Array.fromAsync(node.index.needers(ref ?? assert.fail('no ref')))
+  const sets = await Array.fromAsync(
+    node.index.needers([ref ?? assert.fail('no ref')]),
+    ({ by }) => by,
+  )
   assert.equal(sets.length, 1)
   assert.deepEqual(await listed(node), sets)
 })
