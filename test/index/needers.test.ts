@@ -18,21 +18,18 @@ async function needs(asked: readonly BlobRef[]): Promise<string[]> {
   const { index, add } = await openWorld()
   await add(...sets.flatMap(members => writeStaticSet(members).blobs))
   const found = await Array.fromAsync(index.needers(asked), ({ needed, by }) => `${needed} ${by}`)
-  assert.deepEqual(
-    found.map(pair => pair.split(' ')[0]),
-    found.map(pair => pair.split(' ')[0]).sort(),
-  )
+  const order = found.map(pair => pair.slice(0, pair.indexOf(' ')))
+  assert.ok(order.every((ref, at) => at === 0 || (order[at - 1] ?? '') <= ref))
   return [...new Set(found)].sort()
 }
 
 function expected(asked: readonly BlobRef[]): string[] {
-  return asked
-    .flatMap(ref =>
-      sets
-        .filter(members => members.includes(ref))
-        .map(members => `${ref} ${writeStaticSet(members).top}`),
-    )
-    .sort()
+  const pairs = asked.flatMap(ref =>
+    sets
+      .filter(members => members.includes(ref))
+      .map(members => `${ref} ${writeStaticSet(members).top}`),
+  )
+  return [...new Set(pairs)].sort()
 }
 
 test('what needs blobs is found where they lie close together, far apart, and for none', async () => {
