@@ -198,6 +198,27 @@ test('while the clock is off it waits, and when signing fails in the middle noth
   assert.deepEqual(await listed(node), sets)
 })
 
+test('a blob that is noted again while it is looked for stays noted', async () => {
+  await using homes = await openHomes()
+  await homes.create('laptop')
+  const clock = openSimClock()
+  const node = await homes.open('laptop', { clock })
+  const bytes = data('late')
+  const store = {
+    stat: async (refs: readonly BlobRef[]) => {
+      const sizes = await node.store.stat(refs)
+      await keeper.note(refs)
+      return sizes
+    },
+  }
+  const keeper = keeperOf(node, { store })
+  await keeper.note([refOf(bytes)])
+  await clock.advance(60 * minute)
+  assert.equal((await keeper.settle()).gone, 0)
+  await node.door.receive(bytes)
+  assert.equal((await node.loose.settle()).pinned, 1)
+})
+
 test('raw blobs reach the second device, and both list them', async () => {
   await using homes = await openHomes()
   await homes.create('laptop')
