@@ -9,6 +9,7 @@ import type { IndexedClaim } from '../../src/index/queries.ts'
 import type { Node } from '../../src/node/node.ts'
 import { parseSchema } from '../../src/schema/parse-schema.ts'
 import { openSimClock } from '../sim/sim-clock.ts'
+import { mustRun, workDirectory } from '../process/peerkeep-process.ts'
 import { openHomes, operate } from './homes.ts'
 
 /** The clock of these homes stands at the beginning of 2026. */
@@ -163,4 +164,20 @@ test('without metadata the claims still bear the time of the file', async () => 
   const before = await blobsOf(node)
   await put({ contentsOnly: true })
   assert.deepEqual(await blobsOf(node), before)
+})
+
+test('the command makes no permanode but those of the files, and nothing when it is run again', async () => {
+  await using work = await workDirectory()
+  const [home, folder] = [join(work.path, 'home'), join(work.path, 'folder')]
+  await mustRun(home, 'init', '--words-file', join(work.path, 'words'))
+  await mkdir(folder)
+  await writeFile(join(folder, 'a'), 'a')
+  const [first, blobs] = [await put(), await mustRun(home, 'blobs')]
+  assert.match(first, /^sha224-[0-9a-f]{56}$/)
+  assert.equal(await put(), first)
+  assert.equal(await mustRun(home, 'blobs'), blobs)
+
+  function put(): Promise<string> {
+    return mustRun(home, 'put', '--filenodes', '--tag', 'film,summer', folder)
+  }
 })
