@@ -68,6 +68,7 @@ test('a key in the store is adopted by its ref, and nothing happens without cons
     [{ ref: refOf(Buffer.from('nowhere')), yes: true }, 'NOT_FOUND'],
     [{ key: 'hello', yes: true }, 'BAD_SCHEMA'],
     [{ key: '-----BEGIN PGP PRIVATE KEY BLOCK-----', yes: true }, 'BAD_SCHEMA'],
+    [{ key: gpgExport().toString('latin1') + ' '.repeat(256 * 1024), yes: true }, 'BAD_SCHEMA'],
     [{ yes: true }, 'BAD_USAGE'],
     [{ key: Buffer.from(node.device.keyBlob).toString(), yes: true }, 'REFUSED'],
     [{ key: Buffer.from(node.ownerKeyBlob).toString(), yes: true }, 'REFUSED'],
