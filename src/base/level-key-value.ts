@@ -8,6 +8,7 @@ import {
   LEVEL_MERGED_OPERATIONS_MAX,
   LEVEL_SCAN_BYTES,
   LEVEL_SCAN_ROWS,
+  LEVEL_SCAN_ROWS_FIRST,
   LEVEL_WRITE_BUFFER_BYTES,
 } from './limits.ts'
 import { nodeFiles } from './node-files.ts'
@@ -90,9 +91,13 @@ function keyValueOf(level: Level<string, string>, directory: string): KeyValue {
         highWaterMarkBytes: LEVEL_SCAN_BYTES,
       })
       try {
+        // Level keeps room for as many rows as are asked for until the collector finds the iterator.
+        let ask = LEVEL_SCAN_ROWS_FIRST
         for (;;) {
-          const rows = await guard(() => iterator.nextv(LEVEL_SCAN_ROWS))
+          const asked = ask
+          const rows = await guard(() => iterator.nextv(asked))
           if (rows.length === 0) return
+          if (rows.length === asked) ask = LEVEL_SCAN_ROWS
           for (const row of rows) {
             checkOpen()
             yield row

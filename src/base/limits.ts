@@ -16,6 +16,9 @@ export const LEVEL_WRITE_BUFFER_BYTES = 8 * MiB
 /** Rows that a scan of Level fetches at once: the trip to its thread costs as much as a few hundred. */
 export const LEVEL_SCAN_ROWS = 1000
 
+/** Rows that it fetches first: most scans are of a few rows, and there may be a hundred thousand of them. */
+export const LEVEL_SCAN_ROWS_FIRST = 16
+
 /** Bytes after which such a fetch ends early, so that large values do not pile up. */
 export const LEVEL_SCAN_BYTES = 256 * KiB
 

@@ -39,3 +39,6 @@ export const KEY_BLOBS_MAX = 256
 
 /** Keys that are nobody's of which it is told what is here: whoever moves over has one, or a few. */
 export const SLEEPING_KEYS_MAX = 1000
+
+/** Rows of edges that one walk passes for each ref that is asked for: where they are sparser, each is looked up. */
+export const NEEDERS_ROWS_PER_REF = 20

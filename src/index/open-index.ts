@@ -17,6 +17,7 @@ import {
 } from './member-queries.ts'
 import { isMember } from './members.ts'
 import { absentOf } from './missing.ts'
+import { queryNeeders } from './needers.ts'
 import { openPasses } from './passes.ts'
 import {
   queryBackups,
@@ -154,10 +155,7 @@ function blobQueries({ rows, fetch, stat }: FollowerParts, follower: Follower): 
       for await (const [key] of rows.scan(prefixRange(`back|${ref}|`)))
         yield lastField(key) as BlobRef
     },
-    async *needers(ref) {
-      for await (const [key, isNeeded] of rows.scan(prefixRange(`back|${ref}|`)))
-        if (isNeeded !== '') yield lastField(key) as BlobRef
-    },
+    needers: refs => queryNeeders(rows, refs),
     async meta(ref) {
       const meta = await metaOf(rows, ref)
       return meta && { type: meta.type, size: meta.size }

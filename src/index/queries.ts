@@ -38,8 +38,11 @@ export interface Index extends AsyncDisposable {
   edgesFrom(refs: readonly BlobRef[]): AsyncIterable<BlobRef>
   /** Schema blobs that refer to `ref`, in order. */
   edgesTo(ref: BlobRef): AsyncIterable<BlobRef>
-  /** Those of them that cannot do without `ref`, in order: as long as they are here, it is missing when it is not. */
-  needers(ref: BlobRef): AsyncIterable<BlobRef>
+  /**
+   * Schema blobs that cannot do without one of `refs`: as long as they are here, it is missing when it is not. In the
+   * order of what is needed; the same may be named twice.
+   */
+  needers(refs: readonly BlobRef[]): AsyncIterable<MissingBlob>
   /** What own devices say about a file's content. */
   facts(file: BlobRef): Promise<FileFacts | undefined>
   /** Type and size of a blob of the schema log: a `camliType`, or `key` for a public key. */
@@ -208,6 +211,7 @@ interface MetaInfo {
 
 export type MetaKind = 'claims' | 'schema'
 
+/** A blob that another one needs. */
 export interface MissingBlob {
   readonly needed: BlobRef
   /** One of the schema blobs that need it. */

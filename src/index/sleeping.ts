@@ -2,7 +2,7 @@ import { type KeyValue, prefixRange } from '../base/key-value.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import type { KeyId } from '../schema/signer.ts'
 import type { Ground } from './evaluate.ts'
-import { SLEEPING_KEYS_MAX } from './limits.ts'
+import { SETTLE_ROWS_MAX, SLEEPING_KEYS_MAX } from './limits.ts'
 import type { SleepingKey } from './queries.ts'
 import { lastField, readMeta } from './rows.ts'
 
@@ -49,12 +49,25 @@ async function countWaiting(
   limit: number,
 ): Promise<number> {
   let looked = 0
+  let page: string[] = []
+  const countPage = async (): Promise<void> => {
+    const metas = await rows.getMany(page.map(key => `meta|f|${lastField(key)}`))
+    for (const [i, key] of page.entries()) {
+      const keyRef = key.split('|')[1] as BlobRef
+      const text = metas[i]
+      count(found, keyRef, {
+        keyRef,
+        isClaim: text !== undefined && readMeta(text).type === 'claim',
+      })
+    }
+    page = []
+  }
   for await (const [key] of rows.scan({ ...prefixRange('wait|'), ...bounded(limit) })) {
     looked += 1
-    const keyRef = key.split('|')[1] as BlobRef
-    const { type } = readMeta((await rows.get(`meta|f|${lastField(key)}`)) ?? '["",0]')
-    count(found, keyRef, { keyRef, isClaim: type === 'claim' })
+    page.push(key)
+    if (page.length >= SETTLE_ROWS_MAX) await countPage()
   }
+  await countPage()
   return looked
 }
 

@@ -1,8 +1,12 @@
+import type { Index } from '../index/queries.ts'
 import type { FileFacts } from '../schema/schema-blob.ts'
-import type { Node } from './node.ts'
+import type { ClaimWriter } from './claim-writer.ts'
 
 /** Facts signed at a time: about one blob of them. */
 const GROUP_FACTS = 2000
+
+/** Files whose facts are looked up at once. */
+const LOOKED_UP_BESIDE = 50
 
 export interface FactsCollector {
   add(facts: FileFacts): void
@@ -11,28 +15,20 @@ export interface FactsCollector {
 }
 
 /**
- * Gathers the facts of a snapshot and stores them a group at a time, those that are not known yet; forgets them where
- * nothing is to be signed.
+ * Gathers the facts of a snapshot and stores them a group at a time; without a writer it forgets them. `choose` answers
+ * those of a group that are to be stored.
  */
 export function openFactsCollector(
-  { claims, index }: Pick<Node, 'claims' | 'index'>,
-  isSigning: boolean,
+  writer: Pick<ClaimWriter, 'facts'> | undefined,
+  choose: (facts: readonly FileFacts[]) => Promise<readonly FileFacts[]> = async facts => facts,
 ): FactsCollector {
   let group: FileFacts[] = []
   let writing = Promise.resolve()
-
-  async function write(facts: readonly FileFacts[]): Promise<void> {
-    await index.catchUp()
-    const fresh: FileFacts[] = []
-    for (const fact of facts) if (!isSaid(fact, await index.facts(fact.file))) fresh.push(fact)
-    await claims.facts(fresh)
-  }
-
   const flush = (): void => {
     const facts = group
     group = []
-    if (!isSigning || facts.length === 0) return
-    writing = writing.then(() => write(facts))
+    if (!writer || facts.length === 0) return
+    writing = writing.then(async () => writer.facts(await choose(facts)))
     // The failure is told by finish.
     writing.catch(() => undefined)
   }
@@ -45,6 +41,25 @@ export function openFactsCollector(
       flush()
       return writing
     },
+  }
+}
+
+/**
+ * Chooses what no device has said yet. A backup passes over the files that it knows; whoever reads all of them again
+ * would say it all again.
+ */
+export function unsaidFacts(
+  index: Pick<Index, 'catchUp' | 'facts'>,
+): (facts: readonly FileFacts[]) => Promise<readonly FileFacts[]> {
+  return async facts => {
+    await index.catchUp()
+    const fresh: FileFacts[] = []
+    for (let at = 0; at < facts.length; at += LOOKED_UP_BESIDE) {
+      const some = facts.slice(at, at + LOOKED_UP_BESIDE)
+      const known = await Promise.all(some.map(({ file }) => index.facts(file)))
+      fresh.push(...some.filter((fact, i) => !isSaid(fact, known[i])))
+    }
+    return fresh
   }
 }
 

@@ -11,6 +11,9 @@ export interface Filenodes {
   finish(): Promise<void>
 }
 
+/** Files whose claims are made beside each other: they share the syncs of the disk. */
+const FILES_BESIDE = 200
+
 interface StoredFile extends Pick<FileFacts, 'file' | 'wholeRef'> {
   readonly mtime: Nanoseconds
 }
@@ -25,9 +28,21 @@ export function openFilenodes(node: Node, tags: readonly string[]): Filenodes {
   return {
     add: ({ file, wholeRef }, mtime) => void files.push({ file, wholeRef, mtime }),
     async finish() {
-      for (const file of files.splice(0)) await putFilenode(node, file, tags)
+      while (files.length > 0) {
+        const contents = Map.groupBy(files.splice(-FILES_BESIDE), ({ wholeRef }) => wholeRef)
+        await Promise.all([...contents.values()].map(same => putAll(node, same, tags)))
+      }
     },
   }
+}
+
+/** Files of one content, one after the other: what is said of the first need not be said of the next. */
+async function putAll(
+  node: Node,
+  files: readonly StoredFile[],
+  tags: readonly string[],
+): Promise<void> {
+  for (const file of files) await putFilenode(node, file, tags)
 }
 
 async function putFilenode(

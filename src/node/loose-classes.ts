@@ -26,21 +26,21 @@ export async function classifyLoose(
   await index().catchUp()
   const gone = noted.filter((_, i) => sizes[i] === undefined)
   const here = noted.filter((_, i) => sizes[i] !== undefined).map(({ ref }) => ref)
-  const reached: BlobRef[] = []
-  const loose: BlobRef[] = []
-  for (let at = 0; at < here.length; at += BESIDE) {
-    const some = here.slice(at, at + BESIDE)
-    const isKept = await Promise.all(some.map(ref => isReached(index(), ref)))
-    for (const [i, ref] of some.entries()) (isKept[i] === true ? reached : loose).push(ref)
-  }
-  return { gone, reached, loose }
+  const reached = await selfStandingOf(index(), here)
+  for await (const { needed, by } of index().needers(here))
+    if (!reached.has(needed) && (await counts(index(), by))) reached.add(needed)
+  return { gone, reached: [...reached], loose: here.filter(ref => !reached.has(ref)) }
 }
 
-async function isReached(index: Index, ref: BlobRef): Promise<boolean> {
-  const type = (await index.meta(ref))?.type
-  if (type !== undefined && selfStanding.has(type)) return true
-  for await (const by of index.needers(ref)) if (await counts(index, by)) return true
-  return false
+async function selfStandingOf(index: Index, refs: readonly BlobRef[]): Promise<Set<BlobRef>> {
+  const found = new Set<BlobRef>()
+  for (let at = 0; at < refs.length; at += BESIDE) {
+    const some = refs.slice(at, at + BESIDE)
+    const metas = await Promise.all(some.map(ref => index.meta(ref)))
+    for (const [i, ref] of some.entries())
+      if (selfStanding.has(metas[i]?.type ?? '')) found.add(ref)
+  }
+  return found
 }
 
 /**

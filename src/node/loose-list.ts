@@ -2,7 +2,7 @@ import type { BlobRef } from '../blob/ref.ts'
 import type { Nanoseconds } from '../schema/schema-blob.ts'
 import { readMembers } from '../schema/tree-reader.ts'
 import { LOOSE_ATTRIBUTE, loosePermanodeKey } from '../schema/well-known.ts'
-import { NOTED_PAGE_REFS, type NotedBlob } from './loose-rows.ts'
+import { NOTED_PAGE_REFS } from './loose-rows.ts'
 import { classifyLoose, counts } from './loose-classes.ts'
 import type { Node } from './node.ts'
 
@@ -31,9 +31,9 @@ export async function* looseBlobs(node: Node): AsyncGenerator<LooseBlob> {
     const since = Number(date / 1_000_000n)
     // A set that has not come yet is listed when it has.
     if ((await store.stat([set]))[0] === undefined) continue
-    for await (const ref of readMembers(store.fetch, set)) {
-      if (await isListedBy(index, { ref, set, pins })) yield { ref, since, device, isPinned: true }
-    }
+    for await (const page of pagesOf(readMembers(store.fetch, set)))
+      for (const ref of await listedBy(index, { set, page, pins }))
+        yield { ref, since, device, isPinned: true }
   }
   const here = index.trust.devices().find(({ keyId }) => keyId === node.device.keyId)
   const device = here?.name ?? node.device.keyId
@@ -45,10 +45,10 @@ export async function* looseBlobs(node: Node): AsyncGenerator<LooseBlob> {
   }
 }
 
-async function* pagesOf(noted: AsyncIterable<NotedBlob>): AsyncGenerator<NotedBlob[]> {
-  let page: NotedBlob[] = []
-  for await (const blob of noted) {
-    page.push(blob)
+async function* pagesOf<Item>(items: AsyncIterable<Item>): AsyncGenerator<Item[]> {
+  let page: Item[] = []
+  for await (const item of items) {
+    page.push(item)
     if (page.length < NOTED_PAGE_REFS) continue
     yield page
     page = []
@@ -72,15 +72,15 @@ async function readPins({ index }: Node): Promise<Map<BlobRef, Pin>> {
   return pins
 }
 
-/** Whether nothing but pins needs a blob, and of those this one is the first. */
-async function isListedBy(
+/** Those of a page of a pinned set that nothing but pins needs, and of those this one as the first. */
+async function listedBy(
   index: Node['index'],
-  { ref, set, pins }: { ref: BlobRef; set: BlobRef; pins: ReadonlyMap<BlobRef, Pin> },
-): Promise<boolean> {
-  let first: BlobRef | undefined
-  for await (const by of index.needers(ref)) {
-    if (pins.has(by)) first ??= by
-    else if (await counts(index, by)) return false
+  { set, page, pins }: { set: BlobRef; page: readonly BlobRef[]; pins: ReadonlyMap<BlobRef, Pin> },
+): Promise<BlobRef[]> {
+  const elsewhere = new Set<BlobRef>()
+  for await (const { needed, by } of index.needers(page)) {
+    if (by === set || elsewhere.has(needed)) continue
+    if (pins.has(by) ? by < set : await counts(index, by)) elsewhere.add(needed)
   }
-  return first === undefined || first === set
+  return page.filter(ref => !elsewhere.has(ref))
 }

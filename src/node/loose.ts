@@ -60,6 +60,8 @@ export interface LooseParts {
   readonly log: Log
   /** Whether it also looks by itself, for as long as it is open. */
   readonly isWatching: boolean
+  /** Refs that one pin names; at least as many as a page has. */
+  readonly pinRefsMax?: number | undefined
 }
 
 /** Without a new note for so long, whoever brought the last blobs is done with them, in milliseconds. */
@@ -73,7 +75,7 @@ const PIN_REFS_MAX = 10_000
 
 // oxlint-disable-next-line max-lines-per-function -- one state, and the steps that share it
 export function openLooseKeeper(parts: LooseParts): LooseKeeper {
-  const { state, clock, log } = parts
+  const { state, clock, log, pinRefsMax = PIN_REFS_MAX } = parts
   /** What was noted since the page at hand was read: it may be on its way, whatever the page says. */
   const renoted = new Set<BlobRef>()
   let settling: Promise<Settled> | undefined
@@ -138,7 +140,7 @@ export function openLooseKeeper(parts: LooseParts): LooseKeeper {
       counts.reached += found.reached.length
       loose.push(...found.loose)
       await state.batch([...found.reached, ...gone.map(({ ref }) => ref)].map(deletionOf))
-      if (loose.length + NOTED_PAGE_REFS <= PIN_REFS_MAX && isMore) continue
+      if (loose.length + NOTED_PAGE_REFS <= pinRefsMax && isMore) continue
       counts.pinned += await pin(parts, loose)
       loose = []
     }

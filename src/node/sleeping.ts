@@ -1,7 +1,7 @@
 import type { SleepingKey } from '../index/queries.ts'
 import { shortKeyId } from './resolve-key.ts'
 
-/** Rows that are looked through for what sleeps whenever somebody asks how a node is: some 20 ms. */
+/** Rows that are looked through for what sleeps whenever somebody asks how a node is: some 40 ms. */
 export const SLEEPING_ROWS_MAX = 10_000
 
 /** For a person: whose claims are here without effect, and what would make them count. */

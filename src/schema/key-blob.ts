@@ -19,8 +19,8 @@ const ED25519_SIZE = 32
 const ED25519_PREFIX = `${SSH_ED25519} `
 const ED25519_BLOB_SIZE = ED25519_PREFIX.length + 68 + 1
 
-/** Perkeep's reading limit for key blobs. */
-const OPENPGP_BLOB_MAX = 256 * 1024
+/** Perkeep's reading limit for key blobs, in bytes. */
+export const KEY_BLOB_MAX = 256 * 1024
 const PUBLIC_KEY_TAG = 6
 const KEY_VERSION = 4
 /** RSA for everything, and RSA for signing only. */
@@ -47,7 +47,7 @@ export function ed25519KeyId(publicKey: Uint8Array): KeyId {
 
 /** Whether bytes look like a key blob; cheap, `readKeyBlob` decides. */
 export function isKeyBlob(bytes: Uint8Array): boolean {
-  if (bytes.length > OPENPGP_BLOB_MAX) return false
+  if (bytes.length > KEY_BLOB_MAX) return false
   const start = Buffer.from(bytes.subarray(0, ARMOR_BEGIN.length)).toString('latin1')
   return (
     start === ARMOR_BEGIN ||

@@ -68,6 +68,7 @@ test('a key in the store is adopted by its ref, and nothing happens without cons
     [{ ref: refOf(Buffer.from('nowhere')), yes: true }, 'NOT_FOUND'],
     [{ key: 'hello', yes: true }, 'BAD_SCHEMA'],
     [{ key: '-----BEGIN PGP PRIVATE KEY BLOCK-----', yes: true }, 'BAD_SCHEMA'],
+    [{ key: gpgExport().toString('latin1') + ' '.repeat(256 * 1024), yes: true }, 'BAD_SCHEMA'],
     [{ yes: true }, 'BAD_USAGE'],
     [{ key: Buffer.from(node.device.keyBlob).toString(), yes: true }, 'REFUSED'],
     [{ key: Buffer.from(node.ownerKeyBlob).toString(), yes: true }, 'REFUSED'],
@@ -106,6 +107,10 @@ test('a second device refuses the claims before, gets them all after, and a revo
   await until(laptop, () => isThere(laptop))
   await until(nas, () => isThere(nas))
   assert.equal(await isActing(nas), true)
+  // A device that joins later is sent claims, key and adoption in any order.
+  const phone = await homes.join(laptop, 'phone')
+  await until(phone, () => isThere(phone))
+  assert.equal(await isActing(phone), true)
 
   const { result } = await operate(laptop, 'revoke', { device: '0x5203ab086a5e437e', yes: true })
   assert.deepEqual([result['role'], result['stays']], ['adopted', vectors.items.length])
@@ -123,4 +128,11 @@ test('a second device refuses the claims before, gets them all after, and a revo
   await laptop.door.receive(later)
   await laptop.index.catchUp()
   assert.equal(await laptop.index.isMember('claims', refOf(later)), false)
+  const disputed = await operate(laptop, 'disputed')
+  assert.deepEqual(
+    disputed.items.map(({ ref, device }) => [ref, device]),
+    [[refOf(later), 'key 5203AB086A5E437E']],
+  )
+  await operate(laptop, 'disputed', { accept: [refOf(later)] })
+  assert.equal(await laptop.index.isMember('claims', refOf(later)), true)
 })

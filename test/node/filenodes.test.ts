@@ -8,7 +8,11 @@ import { type BlobRef, refOf } from '../../src/blob/ref.ts'
 import type { IndexedClaim } from '../../src/index/queries.ts'
 import type { Node } from '../../src/node/node.ts'
 import { parseSchema } from '../../src/schema/parse-schema.ts'
+import { makeCertificate } from '../../src/schema/certificates.ts'
+import { makeClaim, makePermanode } from '../../src/schema/claims.ts'
+import { signerNamed } from '../index/index-world.ts'
 import { openSimClock } from '../sim/sim-clock.ts'
+import { mustRun, workDirectory } from '../process/peerkeep-process.ts'
 import { openHomes, operate } from './homes.ts'
 
 /** The clock of these homes stands at the beginning of 2026. */
@@ -163,4 +167,48 @@ test('without metadata the claims still bear the time of the file', async () => 
   const before = await blobsOf(node)
   await put({ contentsOnly: true })
   assert.deepEqual(await blobsOf(node), before)
+})
+
+test('what another device has said is not said again', async () => {
+  const { homes, node, put } = await openFolder({ photo: ['photo', '2024-02-02T00:00:00Z'] })
+  await using _homes = homes
+  await put({ filenodes: false })
+  let file: BlobRef | undefined
+  for (const ref of await blobsOf(node))
+    if ((await node.index.meta(ref))?.type === 'file') file = ref
+  assert.ok(file)
+  const nas = signerNamed('nas')
+  const permanode = makePermanode({ key: refOf(Buffer.from('photo')) }, nas, 0n)
+  const content = { claimType: 'set-attribute', attribute: 'camliContent', value: file } as const
+  const date = nanoseconds('2024-02-02T00:00:00Z')
+  const said = makeClaim({ ...content, permanode: refOf(permanode) }, nas, date)
+  let seconds = 1_700_000_000n
+  const certificate = makeCertificate(
+    { device: nas, name: 'nas', role: 'device' },
+    node.device,
+    () => {
+      seconds += 1n
+      return seconds * 1_000_000_000n
+    },
+  )
+  for (const bytes of [nas.keyBlob, ...certificate, permanode, said]) await node.door.receive(bytes)
+  const before = await blobsOf(node)
+  await put()
+  assert.deepEqual(await blobsOf(node), before)
+})
+
+test('the command makes no permanode but those of the files, and nothing when it is run again', async () => {
+  await using work = await workDirectory()
+  const [home, folder] = [join(work.path, 'home'), join(work.path, 'folder')]
+  await mustRun(home, 'init', '--words-file', join(work.path, 'words'))
+  await mkdir(folder)
+  await writeFile(join(folder, 'a'), 'a')
+  const [first, blobs] = [await put(), await mustRun(home, 'blobs')]
+  assert.match(first, /^sha224-[0-9a-f]{56}$/)
+  assert.equal(await put(), first)
+  assert.equal(await mustRun(home, 'blobs'), blobs)
+
+  function put(): Promise<string> {
+    return mustRun(home, 'put', '--filenodes', '--tag', 'film,summer', folder)
+  }
 })

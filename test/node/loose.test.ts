@@ -89,6 +89,11 @@ test('only what nothing reaches is pinned: roots, not their pieces, and nothing 
   )
   await upload(node, loose, alone, chunk, claimedChunk, file, claimed, ofStranger)
   await upload(node, loose, stranger.keyBlob, strangersPermanode, strangersClaim)
+  // To mention a blob is not to need it: other devices would not fetch it for that.
+  const mentioned = data('mentioned')
+  const note = { camliVersion: 1, camliType: 'x-note', about: refOf(mentioned) }
+  const noteBlob = Buffer.from(JSON.stringify(note))
+  await upload(node, loose, mentioned, noteBlob)
   const permanode = await node.claims.randomPermanode()
   await node.claims.sign({
     claimType: 'set-attribute',
@@ -99,12 +104,12 @@ test('only what nothing reaches is pinned: roots, not their pieces, and nothing 
   const [onTheWay] = [refOf(data('on the way'))]
   await loose.note([onTheWay])
 
-  const roots = [alone, file, ofStranger].map(refOf).sort()
+  const roots = [alone, file, ofStranger, mentioned, noteBlob].map(refOf).sort()
   assert.deepEqual(
     await listed(node),
     roots.map(ref => `${ref} not yet`),
   )
-  assert.deepEqual(await loose.settle(), { pinned: 3, reached: 6, gone: 0, refusal: undefined })
+  assert.deepEqual(await loose.settle(), { pinned: 5, reached: 6, gone: 0, refusal: undefined })
   assert.deepEqual(await listed(node), roots)
   // What is not here may be about to be stored; when that is over it is forgotten.
   assert.deepEqual(
@@ -125,7 +130,10 @@ test('only what nothing reaches is pinned: roots, not their pieces, and nothing 
     attribute: 'camliContent',
     value: refOf(file),
   })
-  assert.deepEqual(await listed(node), [refOf(alone), refOf(ofStranger)].sort())
+  assert.deepEqual(
+    await listed(node),
+    roots.filter(ref => ref !== refOf(file)),
+  )
 })
 
 test('it looks by itself after quiet minutes, not in the middle of an upload, and after a restart', async () => {
@@ -190,9 +198,47 @@ test('while the clock is off it waits, and when signing fails in the middle noth
   assert.equal(await pins(node), 1)
   assert.equal(await notedCount(keeper), 0)
   // The set that was stored before the failure reaches the blob, and is what the pin names.
-  const sets = await Array.fromAsync(node.index.needers(ref ?? assert.fail('no ref')))
+  const sets = await Array.fromAsync(
+    node.index.needers([ref ?? assert.fail('no ref')]),
+    ({ by }) => by,
+  )
   assert.equal(sets.length, 1)
   assert.deepEqual(await listed(node), sets)
+})
+
+test('a blob that is noted again while it is looked for stays noted', async () => {
+  await using homes = await openHomes()
+  await homes.create('laptop')
+  const clock = openSimClock()
+  const node = await homes.open('laptop', { clock })
+  const bytes = data('late')
+  const store = {
+    stat: async (refs: readonly BlobRef[]) => {
+      const sizes = await node.store.stat(refs)
+      await keeper.note(refs)
+      return sizes
+    },
+  }
+  const keeper = keeperOf(node, { store })
+  await keeper.note([refOf(bytes)])
+  await clock.advance(60 * minute)
+  assert.equal((await keeper.settle()).gone, 0)
+  await node.door.receive(bytes)
+  assert.equal((await node.loose.settle()).pinned, 1)
+})
+
+test('more than one pin names is pinned by several, and each blob is listed once', async () => {
+  await using homes = await openHomes()
+  await homes.create('laptop')
+  const node = await homes.open('laptop', { clock: openSimClock() })
+  const blobs = Array.from({ length: 1500 }, (_, i) => data(`many ${i}`))
+  const refs = blobs.map(refOf)
+  const keeper = keeperOf(node, { pinRefsMax: 1000 })
+  await keeper.note(refs)
+  await Promise.all(blobs.map(bytes => node.door.receive(bytes)))
+  assert.equal((await keeper.settle()).pinned, refs.length)
+  assert.deepEqual([await pins(node), await notedCount(keeper)], [2, 0])
+  assert.deepEqual((await listed(node)).sort(), refs.sort())
 })
 
 test('raw blobs reach the second device, and both list them', async () => {

@@ -12,6 +12,11 @@ interface PutOptions {
   readonly force?: true
 }
 
+/** A tag is for the permanodes of the files where those are made, and needs no other one. */
+function wantsPermanode({ permanode, filenodes, title, tag }: PutOptions): boolean {
+  return permanode === true || title !== undefined || (tag.length > 0 && filenodes !== true)
+}
+
 export function definePut({ program, cli }: CommandHost): void {
   const collect = (value: string, before: readonly string[]): string[] => [
     ...before,
@@ -34,7 +39,7 @@ directory blob, a line each. With a permanode its ref is printed below.`,
     .option('--title <title>', 'title of the new permanode')
     .option(
       '--tag <tag>',
-      'tag of the new permanode; may be repeated, or a list with commas',
+      'tag of the new permanode, or of those of --filenodes; may be repeated, or a list with commas',
       collect,
       [],
     )
@@ -46,8 +51,7 @@ directory blob, a line each. With a permanode its ref is printed below.`,
           paths: paths.map(path => resolve(path)),
           contentsOnly: options.contentsOnly === true,
           filenodes: options.filenodes === true,
-          permanode:
-            options.permanode === true || options.title !== undefined || options.tag.length > 0,
+          permanode: wantsPermanode(options),
           title: options.title ?? null,
           tags: options.tag,
           force: options.force === true,

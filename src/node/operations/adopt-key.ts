@@ -1,7 +1,7 @@
 import { PeerkeepError } from '../../base/errors.ts'
 import { type BlobRef, parseBlobRef, refOf } from '../../blob/ref.ts'
 import { makeCertificate } from '../../schema/certificates.ts'
-import { canonicalKeyBlob, readKeyBlob } from '../../schema/key-blob.ts'
+import { canonicalKeyBlob, KEY_BLOB_MAX, readKeyBlob } from '../../schema/key-blob.ts'
 import type { KeyId, Signer } from '../../schema/signer.ts'
 import { devicePermanodeKey } from '../../schema/well-known.ts'
 import { flagArgument, optionalText } from '../arguments.ts'
@@ -80,6 +80,8 @@ function hintOf(bytes: Uint8Array): string {
   const head = Buffer.from(bytes.subarray(0, HEAD_CHARACTERS)).toString('latin1')
   if (head.includes('PRIVATE KEY'))
     return ", but a private one: keep that to yourself, and give what 'gpg --export --armor' writes"
+  if (bytes.length > KEY_BLOB_MAX)
+    return ": it is too large. 'gpg --export --armor --export-options export-minimal KEY' leaves out what is not needed"
   if (head.startsWith('-----BEGIN PGP PUBLIC KEY'))
     return ' that Perkeep signs with: those are RSA keys of 1024 to 8192 bits'
   return ". A key is what 'gpg --export --armor KEY' writes, or the blob that Perkeep's claims name as camliSigner"

@@ -49,7 +49,7 @@ export const backupOperation: Operation<Node> = {
     if (!isDryRun) node.claims.requireClock()
     const isForced = flagArgument(args, 'force')
     if (!isForced) await requirePlausible(path, previous)
-    const facts = openFactsCollector(node, !isDryRun)
+    const facts = openFactsCollector(isDryRun ? undefined : node.claims)
     const options = await snapshotOptions(node, args, { path, name, context, isDryRun })
     const result = await snapshotTree({ ...options, onFacts: facts.add })
     await facts.finish()

@@ -3,7 +3,7 @@ import type { SnapshotOptions } from '../../files/snapshot-run.ts'
 import { snapshotTree } from '../../files/snapshot.ts'
 import { CONTENT_ATTRIBUTE } from '../../schema/well-known.ts'
 import { flagArgument, optionalText, signingNode, textsArgument } from '../arguments.ts'
-import { openFactsCollector } from '../facts-collector.ts'
+import { openFactsCollector, unsaidFacts } from '../facts-collector.ts'
 import { openFilenodes } from '../filenodes.ts'
 import type { Node } from '../node.ts'
 import type { Operation, OperationContext } from '../operation.ts'
@@ -49,7 +49,10 @@ async function putOne(
   { path, mode, onFile }: PutOne,
   context: OperationContext,
 ): Promise<BlobRef> {
-  const facts = openFactsCollector(node, node.claims.refusal() === undefined)
+  const facts = openFactsCollector(
+    node.claims.refusal() === undefined ? node.claims : undefined,
+    unsaidFacts(node.index),
+  )
   const result = await snapshotTree({
     source: path,
     door: node.door,
