@@ -68,16 +68,15 @@ export async function writeTar(to: Writable, { entries, fetch, signal }: Archive
     for await (const { path, node } of entries) {
       signal.throwIfAborted()
       const head = { name: path, mode: modeOf(node), mtime: new Date(timeOf(node) ?? 0) }
-      if (node.type === 'directory') await put(tar, { ...head, type: 'directory' })
+      if (node.type === 'directory') await open(tar, { ...head, type: 'directory' }).taken
       else if (node.type === 'symlink')
-        await put(tar, { ...head, type: 'symlink', linkname: Buffer.from(node.target).toString() })
+        await open(tar, { ...head, type: 'symlink', linkname: Buffer.from(node.target).toString() }).taken
       else if (node.type === 'file') {
-        const entry = tar.entry({ ...head, type: 'file', size: sizeOfParts(node.parts) })
         const content = bytesOfPieces(readFileContent(fetch, node.parts))
-        const done = finished(entry as unknown as Writable)
-        await Promise.race([writeAll(entry as unknown as Writable, content, signal), written])
+        const { entry, taken } = open(tar, { ...head, type: 'file', size: sizeOfParts(node.parts) })
+        await Promise.race([writeAll(entry, content, signal), written])
         entry.end()
-        await Promise.race([done, written])
+        await Promise.race([taken, written])
       }
     }
     tar.finalize()
@@ -89,13 +88,24 @@ export async function writeTar(to: Writable, { entries, fetch, signal }: Archive
   }
 }
 
-function put(tar: Pack, head: Parameters<Pack['entry']>[0]): Promise<void> {
-  return new Promise((resolve, reject) => {
-    tar.entry(head, error => {
-      if (error) reject(error)
-      else resolve()
-    })
+interface OpenEntry {
+  readonly entry: Writable
+  /** Resolves when the archive has all of it. */
+  readonly taken: Promise<void>
+}
+
+function open(tar: Pack, head: Parameters<Pack['entry']>[0]): OpenEntry {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  // An entry without content is over at once.
+  const entry: unknown = tar.entry(head, error => {
+    if (error) reject(error)
+    else resolve()
   })
+  promise.catch(() => undefined)
+  const writable = entry as Writable
+  // When the archive breaks off, so does the entry; whoever writes it hears of that by the archive.
+  writable.on('error', () => undefined)
+  return { entry: writable, taken: promise }
 }
 
 /** Resolves when everything went to `to`; that is not ended here. */

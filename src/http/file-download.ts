@@ -108,7 +108,9 @@ async function sendFile(
   const [only, second] = ranges ?? []
   if (!ranges) {
     await sendPieces(request, response, {
-      ...{ ...sending, status: 200, length: size },
+      ...sending,
+      status: 200,
+      length: size,
       pieces: [{ begin: 0, end: size }],
     })
   } else if (!only) {

@@ -197,8 +197,8 @@ function compare({ id, status, headers, body, method, path }: Exchange, answer: 
 }
 
 /** Names of archives have the time in them. */
-function undated(header: string | undefined): string | undefined {
-  return header?.replace(/camli-download-\d{14}/, 'camli-download-TIME')
+function undated(header: string | string[] | undefined): string {
+  return String(header).replace(/camli-download-\d{14}/, 'camli-download-TIME')
 }
 
 function jsonOf(body: Buffer): unknown {
