@@ -70,7 +70,8 @@ export async function writeTar(to: Writable, { entries, fetch, signal }: Archive
       const head = { name: path, mode: modeOf(node), mtime: new Date(timeOf(node) ?? 0) }
       if (node.type === 'directory') await open(tar, { ...head, type: 'directory' }).taken
       else if (node.type === 'symlink')
-        await open(tar, { ...head, type: 'symlink', linkname: Buffer.from(node.target).toString() }).taken
+        await open(tar, { ...head, type: 'symlink', linkname: Buffer.from(node.target).toString() })
+          .taken
       else if (node.type === 'file') {
         const content = bytesOfPieces(readFileContent(fetch, node.parts))
         const { entry, taken } = open(tar, { ...head, type: 'file', size: sizeOfParts(node.parts) })

@@ -67,11 +67,12 @@ function isAwaited(socket: Socket, { requests }: Watched): boolean {
   return [...requests].some(request => !request.complete && request.readableLength === 0)
 }
 
-/** Who was silent for longest; the newcomer itself when nobody was. */
+/** The oldest that asks for nothing, else who was slow for longest, else the newcomer itself. */
 function slowest(watched: ReadonlyMap<Socket, Watched>, newcomer: Socket): Socket {
   let victim = newcomer
   let most = 0
-  for (const [socket, { misses }] of watched) {
+  for (const [socket, { misses, requests }] of watched) {
+    if (requests.size === 0) return socket
     if (misses > most) [victim, most] = [socket, misses]
   }
   return victim

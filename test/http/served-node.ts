@@ -29,6 +29,8 @@ export interface ServedNode extends AsyncDisposable {
   /** `http://127.0.0.1:PORT` */
   readonly address: string
   readonly port: number
+  /** Milliseconds that refused requests had to wait; here they do not. */
+  readonly delays: readonly number[]
 }
 
 interface ServeOptions {
@@ -51,8 +53,16 @@ export async function serveNode({
   })
   const node = await openNode({ paths, system, purpose: 'a test' })
   const kept = await Promise.all(auth.map(text => keepAuthMethod(text, systemRandom)))
+  const delays: number[] = []
   const gate = openGate({
     ...system,
+    clock: {
+      ...systemClock,
+      after: (ms, action) => {
+        delays.push(ms)
+        return systemClock.after(0, action)
+      },
+    },
     methods: kept.map(readAuthMethod),
     isSameUser: async () => isSameUser,
   })
@@ -68,6 +78,7 @@ export async function serveNode({
     node,
     address: server.address,
     port: Number(new URL(server.address).port),
+    delays,
     async [Symbol.asyncDispose]() {
       await server.close()
       await node.close()
