@@ -60,10 +60,15 @@ async function* walk(
 /** Names of one folder: of two that are equal once they are safe, the second gets a number. */
 function openNames(): (node: NodeSchema, ref: BlobRef) => string {
   const taken = new Set<string>()
+  // Where to count on: a folder of one name a hundred thousand times must not be counted through for each.
+  const counts = new Map<string, number>()
   return ({ name }, ref) => {
     const safe = safeName(Buffer.from(name ?? []).toString('utf8')) || ref
     let unique = safe
-    for (let count = 2; taken.has(unique); count += 1) unique = `${safe} (${count})`
+    for (let count = counts.get(safe) ?? 2; taken.has(unique); count += 1) {
+      unique = `${safe} (${count})`
+      counts.set(safe, count + 1)
+    }
     taken.add(unique)
     return unique
   }
@@ -71,6 +76,6 @@ function openNames(): (node: NodeSchema, ref: BlobRef) => string {
 
 /** Without what a tool would take for a place elsewhere. */
 function safeName(name: string): string {
-  const clean = name.replaceAll(/[/\\\0]/g, '_')
+  const clean = name.replaceAll(/[/\\\0]/g, '_').replace(/^([a-z]):/i, '$1_')
   return /^\.{1,2}$/.test(clean) ? clean.replaceAll('.', '_') : clean
 }

@@ -29,6 +29,8 @@ export async function writeZip(to: Writable, { entries, fetch, signal }: Archive
   zip.on('error', () => undefined)
   let content: Readable | undefined
   const written = pipeTo(zip.outputStream as Readable, to, signal)
+  // Awaited at the end; whoever leaves while folders are read must not be an error that nobody handles.
+  written.catch(() => undefined)
   try {
     for await (const { path, node } of entries) {
       signal.throwIfAborted()
@@ -64,6 +66,8 @@ export async function writeZip(to: Writable, { entries, fetch, signal }: Archive
 export async function writeTar(to: Writable, { entries, fetch, signal }: Archive): Promise<void> {
   const tar = pack()
   const written = pipeTo(tar as unknown as Readable, to, signal)
+  // As for a ZIP.
+  written.catch(() => undefined)
   try {
     for await (const { path, node } of entries) {
       signal.throwIfAborted()

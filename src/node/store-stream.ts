@@ -10,6 +10,9 @@ import type { Part } from '../schema/schema-blob.ts'
 /** Bytes of one stream that are cut and not yet durable. */
 const IN_FLIGHT_BYTES_MAX = 16 * 1024 * 1024
 
+/** Bytes that are joined before they are cut: each chunk keeps all of them in memory until it is durable. */
+const WINDOW_BYTES = 4 * 1024 * 1024
+
 export interface StoredStream {
   readonly parts: readonly Part[]
   readonly size: number
@@ -44,6 +47,7 @@ export async function storeStream(
   for await (const piece of content) {
     digest.update(piece)
     window.push(piece)
+    if (window.length() < WINDOW_BYTES) continue
     while (window.length() >= CHUNK_MAX) size += await cutOne()
   }
   while (window.length() > 0) size += await cutOne()
@@ -64,7 +68,7 @@ export async function storeStream(
   return { parts, size, wholeRef, blobs: [...new Set(refs)] }
 }
 
-/** Bytes that are not cut yet: less than two chunks and what comes at a time. */
+/** Bytes that are not cut yet: less than a window and what comes at a time. */
 function openWindow(): {
   push(piece: Uint8Array): void
   length(): number
