@@ -100,11 +100,8 @@ export const KNOWN_DIRECTORIES_MAX = 66_000
 /** Age in milliseconds from which a half-written file has no writer: nobody writes 16 MiB for a day. */
 export const FOLDER_TEMPORARY_AGE_MS = 24 * 60 * 60 * 1000
 
-/** Requests to a bucket that run at once: 32 of the largest blobs are half a gigabyte a second on a fast line. */
+/** Requests to a bucket that run at once, and connections to its server: each request has one. */
 export const S3_REQUESTS_MAX = 32
-
-/** Connections to one server: each request has one. */
-export const S3_SOCKETS_MAX = S3_REQUESTS_MAX
 
 /** Milliseconds to connect within, and that a connection may be silent: a busy server is slow, not dead. */
 export const S3_CONNECT_MS = 10_000

@@ -12,8 +12,8 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3'
 
-import { S3_CONNECT_MS, S3_IDLE_MS, S3_LIST_KEYS, S3_SOCKETS_MAX } from './limits.ts'
-import { isAbsent, isConflict, isUnsupported } from './s3-errors.ts'
+import { S3_CONNECT_MS, S3_IDLE_MS, S3_LIST_KEYS, S3_REQUESTS_MAX } from './limits.ts'
+import { isAbsent, isConflict, isUnsupported, isWordless } from './s3-errors.ts'
 import type { Room } from './store.ts'
 
 /**
@@ -46,18 +46,18 @@ export interface Bucket {
 
 export type PutNewOutcome = 'kept' | 'taken' | 'unsupported'
 
-export interface GetOptions {
+interface GetOptions {
   readonly sizeMax: number
   readonly signal: AbortSignal
   readonly room?: Room | undefined
 }
 
-export interface UndeletedObject {
+interface UndeletedObject {
   readonly key: string
   readonly reason: string
 }
 
-export interface ListOptions {
+interface ListOptions {
   readonly prefix: string
   readonly after?: string | undefined
   readonly keysMax?: number
@@ -94,8 +94,14 @@ export async function openBucket(options: BucketOptions): Promise<Bucket> {
     endpoint: options.endpoint ?? 'Amazon S3',
     async size(key, signal) {
       const command = new HeadObjectCommand({ Bucket: name, Key: key })
-      const found = await client.send(command, { abortSignal: signal }).catch(unlessAbsent)
-      return found && (found.ContentLength ?? 0)
+      try {
+        return (await client.send(command, { abortSignal: signal })).ContentLength ?? 0
+      } catch (error) {
+        if (isAbsent(error)) return undefined
+        if (!isWordless(error)) throw error
+        // An answer to HEAD has no body, in which a server says what is wrong; one to GET has.
+        return sizeByGet(client, { Bucket: name, Key: key }, signal)
+      }
     },
     async get(key, get) {
       const command = new GetObjectCommand({ Bucket: name, Key: key })
@@ -131,8 +137,21 @@ export async function openBucket(options: BucketOptions): Promise<Bucket> {
   }
 }
 
+async function sizeByGet(
+  client: S3Client,
+  object: { readonly Bucket: string; readonly Key: string },
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const command = new GetObjectCommand(object)
+  const found = await client.send(command, { abortSignal: signal }).catch(unlessAbsent)
+  if (found === undefined) return undefined
+  // Only its size was wanted.
+  ;(found.Body as { destroy(): void } | undefined)?.destroy()
+  return found.ContentLength ?? 0
+}
+
 async function openClient(options: BucketOptions): Promise<S3Client> {
-  const agent = { keepAlive: true, maxSockets: S3_SOCKETS_MAX }
+  const agent = { keepAlive: true, maxSockets: S3_REQUESTS_MAX }
   const config = {
     ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint, forcePathStyle: true }),
     ...(options.credentials === undefined ? {} : { credentials: options.credentials }),

@@ -28,6 +28,12 @@ export function isConflict(thrown: unknown): boolean {
   return status === 412 || (status === 409 && code === 'ConditionalRequestConflict')
 }
 
+/** Refused, and the server could not say why, for want of a body. */
+export function isWordless(thrown: unknown): boolean {
+  const { code, status } = failureOf(thrown)
+  return status !== undefined && status < 500 && /^(Unknown|UnknownError|Forbidden)$/.test(code)
+}
+
 /** The server has no such feature. */
 export function isUnsupported(thrown: unknown): boolean {
   return failureOf(thrown).status === 501

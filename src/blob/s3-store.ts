@@ -3,7 +3,7 @@ import { PeerkeepError } from '../base/errors.ts'
 import type { Random } from '../base/random.ts'
 import { BLOB_SIZE_MAX, S3_HEAD_FIRST_BYTES, S3_LIST_KEYS, S3_REQUESTS_MAX } from './limits.ts'
 import { type BlobRef, matchesRef } from './ref.ts'
-import type { Bucket } from './s3-bucket.ts'
+import type { Bucket, PutNewOutcome } from './s3-bucket.ts'
 import { listBucket } from './s3-list.ts'
 import { openRequests, type Requests } from './s3-requests.ts'
 import type { BlobStore, Room, VerifiedBlob } from './store.ts'
@@ -88,8 +88,18 @@ function openObjects(options: S3StoreOptions): Objects {
   const put = ({ ref, bytes }: VerifiedBlob): Promise<void> =>
     requests.run((bucket, signal) => bucket.put(prefix + ref, bytes, signal))
 
-  const putNew = ({ ref, bytes }: VerifiedBlob): Promise<'kept' | 'taken' | 'unsupported'> =>
-    requests.run((bucket, signal) => bucket.putNew(prefix + ref, bytes, signal))
+  /** Also answers whether it was sent more than once: then it may have been taken by itself. */
+  async function putNew({
+    ref,
+    bytes,
+  }: VerifiedBlob): Promise<{ outcome: PutNewOutcome; isRepeated: boolean }> {
+    let sent = 0
+    const outcome = await requests.run((bucket, signal) => {
+      sent++
+      return bucket.putNew(prefix + ref, bytes, signal)
+    })
+    return { outcome, isRepeated: sent > 1 }
+  }
 
   async function read(ref: BlobRef, room?: Room): Promise<Uint8Array | 'wrong' | undefined> {
     const bytes = await requests.run((bucket, signal) =>
@@ -101,11 +111,13 @@ function openObjects(options: S3StoreOptions): Objects {
 
   /** One request where the server can be trusted with the question, else one to look and one to put. */
   async function add(blob: VerifiedBlob): Promise<boolean> {
+    let isOurs = false
     if (keepsTaken === true && blob.bytes.length < S3_HEAD_FIRST_BYTES) {
-      const outcome = await putNew(blob)
+      const { outcome, isRepeated } = await putNew(blob)
       if (outcome === 'kept') return true
+      isOurs = isRepeated
     }
-    if ((await size(blob.ref)) === blob.bytes.length) return false
+    if ((await size(blob.ref)) === blob.bytes.length) return isOurs
     await put(blob)
     if (keepsTaken === undefined) await tryOut(blob)
     return true
@@ -115,7 +127,7 @@ function openObjects(options: S3StoreOptions): Objects {
   async function tryOut(blob: VerifiedBlob): Promise<void> {
     keepsTaken = false
     keepsTaken = await putNew(blob).then(
-      outcome => outcome === 'taken',
+      ({ outcome }) => outcome === 'taken',
       // The blob is there; the next one may tell.
       () => undefined,
     )

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 
 import { S3Refusal } from './double-errors.ts'
-import type { Upload } from './double-multipart.ts'
 
 export interface StoredObject {
   readonly bytes: Uint8Array
@@ -12,11 +11,6 @@ export interface StoredObject {
   readonly storageClass: string
   /** `x-amz-meta-…` as they came. */
   readonly metadata: Readonly<Record<string, string>>
-}
-
-export interface DoubleBucket {
-  readonly objects: SortedObjects
-  readonly uploads: Map<string, Upload>
 }
 
 /** Objects in the order of the bytes of their keys. */
@@ -48,6 +42,11 @@ export function sortedObjects(): SortedObjects {
       return sorted
     },
   }
+}
+
+export function plainObject(bytes: Uint8Array): StoredObject {
+  const about = { contentType: 'binary/octet-stream', storageClass: 'STANDARD', metadata: {} }
+  return { ...about, bytes, etag: etagOf(bytes), modified: new Date() }
 }
 
 export function etagOf(bytes: Uint8Array): string {

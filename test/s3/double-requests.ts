@@ -5,10 +5,10 @@ import { S3Refusal } from './double-errors.ts'
 import { addPart, complete, partsInOrder, type Upload } from './double-multipart.ts'
 import {
   checkConditions,
-  type DoubleBucket,
   etagOf,
   listKeys,
   rangeOf,
+  type SortedObjects,
   sortedObjects,
   type StoredObject,
 } from './double-objects.ts'
@@ -41,6 +41,11 @@ export interface DoubleAnswer {
   readonly status: number
   readonly headers?: Record<string, string | number>
   readonly body?: string | Uint8Array
+}
+
+interface DoubleBucket {
+  readonly objects: SortedObjects
+  readonly uploads: Map<string, Upload>
 }
 
 export interface DoubleState {

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 
 import { S3Refusal } from './double-errors.ts'
+import { plainObject, sortedObjects } from './double-objects.ts'
 import {
   answerRequest,
   type DoubleAnswer,
@@ -36,7 +37,10 @@ export interface S3Double {
   connections(): Promise<number>
   /** What is stored under a key, to look at or to change behind the client's back. */
   object(bucket: string, key: string): Uint8Array | undefined
-  overwrite(bucket: string, key: string, bytes: Uint8Array): void
+  /** Makes the bucket as well. */
+  put(bucket: string, key: string, bytes: Uint8Array): void
+  /** Makes the bucket, or empties it. */
+  empty(bucket: string): void
   close(): Promise<void>
 }
 
@@ -97,12 +101,12 @@ export async function openS3Double(): Promise<S3Double> {
         server.getConnections((error, count) => (error ? reject(error) : resolve(count)))
       }),
     object: (bucket, key) => state.buckets.get(bucket)?.objects.get(key)?.bytes,
-    overwrite(bucket, key, bytes) {
-      const objects = state.buckets.get(bucket)?.objects
-      const object = objects?.get(key)
-      if (objects === undefined || object === undefined) throw new Error(`${key} is not there`)
-      objects.set(key, { ...object, bytes })
+    put(bucket, key, bytes) {
+      if (!state.buckets.has(bucket)) double.empty(bucket)
+      state.buckets.get(bucket)?.objects.set(key, plainObject(bytes))
     },
+    empty: bucket =>
+      void state.buckets.set(bucket, { objects: sortedObjects(), uploads: new Map() }),
     async close() {
       const closed = new Promise(resolve => server.close(resolve))
       server.closeAllConnections()
