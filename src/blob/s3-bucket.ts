@@ -1,3 +1,4 @@
+import { PeerkeepError } from '../base/errors.ts'
 import type { Room } from './store.ts'
 
 /**
@@ -71,9 +72,14 @@ export interface BucketOptions {
 
 /**
  * Opens nothing yet: the first request shows whether all is right. The S3 client is loaded only now: it takes a tenth of
- * a second, which a command that has to do with no bucket need not spend.
+ * a second, which a command that has to do with no bucket need not spend. Rejects with `BAD_CONFIG`.
  */
 export async function openBucket(options: BucketOptions): Promise<Bucket> {
+  const { endpoint } = options
+  if (endpoint !== undefined && !/^https?:$/.test(URL.parse(endpoint)?.protocol ?? '')) {
+    const message = `${JSON.stringify(endpoint)} is no address of an S3 server. It should look like https://s3.example.org.`
+    throw new PeerkeepError('BAD_CONFIG', message)
+  }
   const { openSdkBucket } = await import('./s3-sdk.ts')
   return openSdkBucket(options)
 }

@@ -212,6 +212,8 @@ test('what is wrong with an address or its keys is said when it is opened', asyn
     ],
     [{ ...options, endpoint: await deadEndpoint() }, 'STORE_UNREACHABLE', /ECONNREFUSED.*Check/],
   ]
+  for (const endpoint of ['s3.example.org', 'ftp://s3.example.org', ''])
+    await assert.rejects(openBucket({ ...options, endpoint }), fails('BAD_CONFIG', /https:/))
   for (const [bucket, code, says] of wrong) await assert.rejects(open(bucket), fails(code, says))
   double.fault = () => new S3Refusal(403, 'AccessDenied')
   await assert.rejects(open(), fails('STORE_REFUSED', /does not let these credentials.*list/))
