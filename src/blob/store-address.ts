@@ -49,10 +49,7 @@ const bucketPattern = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
 function parseBucket(text: string, rest: string): StoreAddress {
   const [bucket = '', path = ''] = rest.split(/\/(.*)/s)
   if (!bucketPattern.test(bucket)) {
-    throw badAddress(
-      text,
-      `${JSON.stringify(bucket)} is no name of a bucket (3 to 63 of a-z 0-9 . -)`,
-    )
+    throw badAddress(text, 'its bucket has no valid name (3 to 63 of a-z 0-9 . -)')
   }
   const prefix = path.replace(/\/+$/, '')
   // Perkeep's S3 storage takes such a prefix, but many tools cannot show the objects.

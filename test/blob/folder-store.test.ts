@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
@@ -11,7 +11,7 @@ import type { FileLayer } from '../../src/base/files.ts'
 import { nodeFiles } from '../../src/base/node-files.ts'
 import { systemRandom } from '../../src/base/random.ts'
 import { openFolderStore } from '../../src/blob/folder-store.ts'
-import { FOLDER_TEMPORARY_AGE_MS } from '../../src/blob/limits.ts'
+import { BLOB_SIZE_MAX, FOLDER_TEMPORARY_AGE_MS } from '../../src/blob/limits.ts'
 import { openDoor } from '../../src/blob/receive.ts'
 import { type BlobRef, refOf } from '../../src/blob/ref.ts'
 import type { BlobStore } from '../../src/blob/store.ts'
@@ -123,6 +123,29 @@ test('what is not what its name says is set aside, and can be stored again', asy
   await store.remove([ref])
   assert.deepEqual(await readdir(dirname(join(path, perkeepPath('foo')))), [])
   await store.close()
+})
+
+test('a file that is too large for a blob is not read', async () => {
+  const { store, path } = await openDisk()
+  const ref = await put(store, 'foo')
+  await truncate(join(path, perkeepPath('foo')), BLOB_SIZE_MAX + 1)
+  const room = (bytes: number): Uint8Array => assert.fail(`${bytes} bytes asked for`)
+  await assert.rejects(store.fetch(ref, room), isDamaged)
+  await store.close()
+})
+
+test('what a writer left that was killed before its last sync is durable once it is added again', async () => {
+  for (const seed of Array.from({ length: 20 }, (_, i) => i)) {
+    let isSyncing = false
+    const disk = openSimFiles({ skipSync: () => !isSyncing })
+    const killed = await openOn(disk)
+    await put(killed, 'foo')
+    isSyncing = true
+    const store = await openOn(disk)
+    assert.equal((await openDoor(store, () => undefined).receive(bytesOf('foo'))).isNew, false)
+    const last = await openOn(disk.powerCut(openSimRandom(seed)))
+    assert.equal((await last.fetch(refOf(bytesOf('foo'))))?.length, 3)
+  }
 })
 
 test('a file that was cut short is no reason not to store the blob', async () => {

@@ -127,7 +127,7 @@ test('what something needs stays, and with it all that was named beside it', asy
   const { result } = await operate(node, 'permanode', { title: 'kept', tags: [] })
   const lonely = Buffer.from('lonely')
   await node.door.receive(lonely)
-  for (const needed of [String(result['permanode']), node.device.keyRef]) {
+  for (const needed of [result['permanode'] as string, node.device.keyRef]) {
     const form = formOf({ blob1: refOf(lonely), blob2: needed })
     const refused = await ask(port, '/bs/camli/remove', form)
     assert.equal(refused.status, 403)

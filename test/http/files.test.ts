@@ -184,7 +184,7 @@ describe('several files and folders', () => {
     for (const path of ['a.txt', 'empty', 'sub/größe.bin', 'sub/deep/x', 'sub/deep', 'sub'])
       await utimes(join(source, path), 1_500_000_000, 1_500_000_000)
     const { items } = await operate(served.node, 'put', { paths: [source], tags: [] })
-    const ref = String(items[0]?.['ref'])
+    const ref = items[0]?.['ref'] as string
 
     const tar = await ask(served.port, '/ui/download/', formOf({ files: ref, format: 'tar' }))
     const unpacked = join(directory, 'unpacked')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 
@@ -105,7 +105,7 @@ test('who sends slowly but steadily is not cut off', async () => {
     await paced.clock.advance(PACE_CHECK_MS)
   }
   outgoing.end(Buffer.alloc(9000))
-  const [answer] = (await once(outgoing, 'response')) as [import('node:http').IncomingMessage]
+  const [answer] = (await once(outgoing, 'response')) as [IncomingMessage]
   assert.equal(Buffer.concat(await answer.toArray()).toString(), String(10 * 9000))
 })
 

@@ -164,8 +164,13 @@ describe(`${server.name}: lists`, () => {
   }
 
   test('objects are listed in the order of the bytes of their keys', async () => {
-    for (let i = 0; i < keys.length; i += 50)
-      await Promise.all(keys.slice(i, i + 50).map(key => put(key, key)))
+    // Through the door of the double it takes a second: there, only the odd ones.
+    const { double } = server
+    const many = double === undefined ? [] : keys.filter(key => key.startsWith('many/'))
+    for (const key of many) double?.put(Bucket, key, Buffer.from(key))
+    const others = keys.filter(key => !many.includes(key))
+    for (let i = 0; i < others.length; i += 50)
+      await Promise.all(others.slice(i, i + 50).map(key => put(key, key)))
     const page = await s3.send(
       new ListObjectsV2Command({ Bucket, Prefix: 'odd/', EncodingType: 'url' }),
     )
