@@ -318,25 +318,37 @@ test('closing ends a pause between attempts at once', async () => {
   assert.equal(clock.pending, 0)
 })
 
-test('closing cuts off what the server does not answer, after a while', async () => {
-  const clock = openSimClock()
-  const store = await open(options, clock)
-  const asked = Promise.withResolvers<void>()
-  double.fault = () => {
-    asked.resolve()
-    return 'hang'
-  }
-  const fetching = assert.rejects(store.fetch(refOf(bytesOf('foo'))), fails('CLOSED', /closed/))
-  await asked.promise
-  const closing = store.close()
-  let isClosed = false
-  void closing.then(() => (isClosed = true))
-  await clock.advance(S3_CLOSE_MS - 1)
-  assert.equal(isClosed, false)
-  await clock.advance(1)
-  await fetching
-  await closing
-})
+for (const fault of ['hang', 'stall'] as const) {
+  test(`closing cuts off what the server does not answer, after a while: ${fault}`, async () => {
+    const clock = openSimClock()
+    const store = await open(options, clock)
+    await put(store, 'foo')
+    const asked = Promise.withResolvers<void>()
+    double.fault = () => {
+      asked.resolve()
+      return fault
+    }
+    const room = (bytes: number): Uint8Array => {
+      reading.resolve()
+      return new Uint8Array(bytes)
+    }
+    const reading = fault === 'stall' ? Promise.withResolvers<void>() : asked
+    const fetching = assert.rejects(
+      store.fetch(refOf(bytesOf('foo')), room),
+      fails('CLOSED', /closed/),
+    )
+    await asked.promise
+    await reading.promise
+    const closing = store.close()
+    let isClosed = false
+    void closing.then(() => (isClosed = true))
+    await clock.advance(S3_CLOSE_MS - 1)
+    assert.equal(isClosed, false)
+    await clock.advance(1)
+    await fetching
+    await closing
+  })
+}
 
 /** A bucket that lists what it is told to, whatever was asked. */
 async function openListing(pages: readonly (readonly string[])[]): Promise<BlobStore> {
