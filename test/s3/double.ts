@@ -15,10 +15,18 @@ import { document } from './double-xml.ts'
 
 /**
  * What becomes of one request: `slow-down` and `internal` are answers (503, 500) instead of it; `reset` ends the
- * connection before it is done, `reset-after` when it is done and unanswered, `cut` in the middle of the answer's body;
- * `hang` never answers; a refusal is answered as it is.
+ * connection before it is done, `reset-after` when it is done and unanswered, `cut` in the middle of the answer's body,
+ * where `stall` says nothing more; `hang` never answers; a refusal is answered as it is.
  */
-export type Fault = 'slow-down' | 'internal' | 'reset' | 'reset-after' | 'cut' | 'hang' | S3Refusal
+export type Fault =
+  | 'slow-down'
+  | 'internal'
+  | 'reset'
+  | 'reset-after'
+  | 'cut'
+  | 'stall'
+  | 'hang'
+  | S3Refusal
 
 /** An S3 server in this process, which keeps everything in memory and believes no signature that is not right. */
 export interface S3Double {
@@ -78,7 +86,7 @@ export async function openS3Double(): Promise<S3Double> {
       }
       const given = answerRequest(state, request)
       if (fault === 'reset-after') message.socket.destroy()
-      else send(response, given, fault === 'cut')
+      else send(response, given, fault)
     } catch (error) {
       sendRefusal(message, response, error)
     }
@@ -147,15 +155,14 @@ function refusalOf(fault: Fault | undefined): S3Refusal | undefined {
 function send(
   response: ServerResponse,
   { status, headers = {}, body }: DoubleAnswer,
-  isCut: boolean,
+  fault: Fault | undefined,
 ): void {
   const bytes = typeof body === 'string' ? Buffer.from(body) : (body ?? new Uint8Array())
   response.writeHead(status, { 'content-length': bytes.length, ...headers })
-  if (!isCut) {
-    response.end(bytes)
-    return
-  }
-  response.write(bytes.subarray(0, bytes.length >> 1), () => response.destroy())
+  const half = bytes.subarray(0, bytes.length >> 1)
+  if (fault === 'cut') response.write(half, () => response.destroy())
+  else if (fault === 'stall') response.write(half)
+  else response.end(bytes)
 }
 
 function sendRefusal(message: IncomingMessage, response: ServerResponse, error: unknown): void {
