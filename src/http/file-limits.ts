@@ -7,9 +7,6 @@ export const ARCHIVE_ENTRIES_MAX = 2_000_000
 /** Bytes of zeros sent at a time for a hole. */
 export const HOLE_PIECE_BYTES = 64 * 1024
 
-/** Bytes of an uploaded file that are cut into blobs and not yet durable, of one upload. */
-export const STREAM_BYTES_MAX = 16 * 1024 * 1024
-
 /** Bytes of a plain field of a form. */
 export const FIELD_BYTES_MAX = 1024
 

@@ -52,7 +52,10 @@ describe('one file', () => {
   before(async () => {
     const first = await store(content.subarray(0, 70_000))
     const last = await store(Buffer.concat([Buffer.from('skipped'), content.subarray(110_000)]))
-    const nested = writeSchema({ type: 'bytes', parts: [{ size: 30_000, blobRef: last, offset: 7 }] })
+    const nested = writeSchema({
+      type: 'bytes',
+      parts: [{ size: 30_000, blobRef: last, offset: 7 }],
+    })
     const bytesRef = await store(nested)
     file = await storeFile([
       { size: 70_000, blobRef: first },
@@ -102,8 +105,15 @@ describe('one file', () => {
     const boundary = /^multipart\/byteranges; boundary=(\w+)$/.exec(String(headers['content-type']))
     const parts = body.toString('latin1').split(`--${boundary?.[1]}`).slice(1, -1)
     const stretches = parts.map(part => part.slice(part.indexOf('\r\n\r\n') + 4, -2))
-    const expected = [content.subarray(10, 20), content.subarray(100_000, 120_010), content.subarray(-5)]
-    assert.deepEqual(stretches, expected.map(bytes => bytes.toString('latin1')))
+    const expected = [
+      content.subarray(10, 20),
+      content.subarray(100_000, 120_010),
+      content.subarray(-5),
+    ]
+    assert.deepEqual(
+      stretches,
+      expected.map(bytes => bytes.toString('latin1')),
+    )
     assert.equal(Number(headers['content-length']), body.length)
   })
 
@@ -137,7 +147,10 @@ describe('one file', () => {
     const ref = await storeFile([], 'a\r\nset-cookie: x"\\\u202e;é.txt')
     const { headers } = await ask(served.port, `/ui/download/${ref}`)
     assert.equal(headers['set-cookie'], undefined)
-    assert.match(String(headers['content-disposition']), /^attachment; filename="[ -~]+"; filename\*=/)
+    assert.match(
+      String(headers['content-disposition']),
+      /^attachment; filename="[ -~]+"; filename\*=/,
+    )
   })
 
   test('what is no file is no download', async () => {
@@ -171,7 +184,7 @@ describe('several files and folders', () => {
     for (const path of ['a.txt', 'empty', 'sub/größe.bin', 'sub/deep/x', 'sub/deep', 'sub'])
       await utimes(join(source, path), 1_500_000_000, 1_500_000_000)
     const { items } = await operate(served.node, 'put', { paths: [source], tags: [] })
-    const ref = String(items[0]?.['ref'])
+    const ref = items[0]?.['ref'] as string
 
     const tar = await ask(served.port, '/ui/download/', formOf({ files: ref, format: 'tar' }))
     const unpacked = join(directory, 'unpacked')
