@@ -1,8 +1,8 @@
 /** Files and folders that one archive is asked for by name. */
 export const ARCHIVE_REFS_MAX = 1000
 
-/** Entries of one archive: a library of a million photos, and what a tool still opens. */
-export const ARCHIVE_ENTRIES_MAX = 2_000_000
+/** Entries of one archive: a ZIP's are in memory until its end, some 100 MB of so many. */
+export const ARCHIVE_ENTRIES_MAX = 200_000
 
 /** Bytes of zeros sent at a time for a hole. */
 export const HOLE_PIECE_BYTES = 64 * 1024

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 
 import { openBudget } from '../base/budget.ts'
+import { asError } from '../base/errors.ts'
 import type { Door } from '../blob/receive.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import { CHUNK_MAX, type Cut, nextCut } from '../schema/chunker.ts'
@@ -36,11 +37,17 @@ export async function storeStream(
   const window = openWindow()
   let size = 0
 
+  let failure: Error | undefined
+
   async function store(bytes: Buffer, cut: Cut): Promise<void> {
     const giveBack = await budget.take(cut.length)
+    // Not only at the end: whoever sends a large file to a full disk hears of it now.
+    if (failure) throw failure
     const ref = door.receive(bytes).then(received => received.ref)
-    // Awaited in its turn; until then an earlier failure may come first.
-    ref.then(giveBack, giveBack)
+    ref.then(giveBack, (error: unknown) => {
+      failure ??= asError(error)
+      giveBack()
+    })
     chunks.push({ cut, ref })
   }
 
