@@ -18,6 +18,8 @@ interface FolderFiles {
   path(ref: BlobRef): string
   /** The bytes, undefined without a file, `wrong` when they are not what the ref says. */
   read(ref: BlobRef, room?: Room): Promise<Uint8Array | 'wrong' | undefined>
+  /** Bytes out of the middle, not verified. */
+  readStretch(ref: BlobRef, begin: number, size: number): Promise<Uint8Array | undefined>
   add(blob: VerifiedBlob): Promise<boolean>
   remove(ref: BlobRef): Promise<void>
   /** Another writer may have put the right bytes there since they were found wrong: then these are the answer. */
@@ -52,6 +54,16 @@ export function openFolderFiles(options: Folder): FolderFiles {
   return {
     path: ref => pathOf(folder, ref),
     read: (ref, room) => readFile(folder, ref, room),
+    async readStretch(ref, begin, size) {
+      const file = await files.open(pathOf(folder, ref), 'read')
+      if (file === undefined) return undefined
+      try {
+        const into = new Uint8Array(size)
+        return into.subarray(0, await file.read(into, begin))
+      } finally {
+        await file.close()
+      }
+    },
     add: blob => addFile(folder, blob),
     remove: ref => removeFile(folder, ref),
     setAsideUnlessMended: ref => setAsideUnlessMended(folder, ref),

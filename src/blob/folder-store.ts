@@ -6,7 +6,7 @@ import { openFolderFiles, writeGeneration } from './folder-files.ts'
 import { generationName } from './folder-layout.ts'
 import { listFolder } from './folder-list.ts'
 import { FOLDER_FILES_MAX, FOLDER_STATS_AT_ONCE } from './limits.ts'
-import type { BlobStore } from './store.ts'
+import type { BlobStore, StretchSource } from './store.ts'
 import { openTurns, openWorkGate } from './work-gate.ts'
 
 export interface FolderStoreOptions {
@@ -26,7 +26,9 @@ export interface FolderStoreOptions {
  * A plain folder with one file for each blob, in the layout of Perkeep's localdisk; several programs may use it at
  * once. What turns out damaged is kept as `<ref>.dat.damaged`. Rejects with `NOT_FOUND`, `IO`, `DISK_FULL`.
  */
-export async function openFolderStore(options: FolderStoreOptions): Promise<BlobStore> {
+export async function openFolderStore(
+  options: FolderStoreOptions,
+): Promise<BlobStore & StretchSource> {
   const { directory, files } = options
   await openRoot(options)
   const gate = openWorkGate(`The store in ${directory}`, FOLDER_FILES_MAX)
@@ -40,6 +42,7 @@ export async function openFolderStore(options: FolderStoreOptions): Promise<Blob
         if (read !== 'wrong') return read
         return turns(ref, () => folder.setAsideUnlessMended(ref))
       }),
+    fetchUnverified: (ref, begin, size) => gate.run(() => folder.readStretch(ref, begin, size)),
     async stat(refs) {
       gate.requireOpen()
       const sizes: (number | undefined)[] = []

@@ -151,3 +151,12 @@ export const S3_LIST_KEYS = 1000
 
 /** Size in bytes from which it is cheaper to ask first whether a blob is there than to send it in vain. */
 export const S3_HEAD_FIRST_BYTES = 1024 * 1024
+
+/** Entries of one zip of packed blobs, of 16 MiB: two for each smallest schema blob would not fit. */
+export const ZIP_ENTRIES_MAX = 100_000
+
+/** Largest manifest of such a zip once it is inflated, in bytes: one that lists a blob for each 64 bytes. */
+export const ZIP_MANIFEST_MAX = 32 * 1024 * 1024
+
+/** Blobs of a foreign store whose places are kept with one write. */
+export const SOURCE_ROWS_TOGETHER = 2000

@@ -1,6 +1,14 @@
 import { PeerkeepError } from '../base/errors.ts'
 import { type BlobRef, matchesRef } from './ref.ts'
-import type { BlobStore, Classify, LogEntry, LogPosition, SchemaLog, SizedRef } from './store.ts'
+import type {
+  BlobStore,
+  Classify,
+  LogEntry,
+  LogPosition,
+  SchemaLog,
+  SizedRef,
+  StretchSource,
+} from './store.ts'
 
 interface Kept {
   readonly bytes: Uint8Array
@@ -9,7 +17,11 @@ interface Kept {
 }
 
 /** A store that lasts as long as the process: for tests, and for what is only passing through. */
-export function openMemoryStore({ classify }: { classify: Classify }): BlobStore & SchemaLog {
+export function openMemoryStore({
+  classify,
+}: {
+  classify: Classify
+}): BlobStore & SchemaLog & StretchSource {
   const blobs = new Map<BlobRef, Kept>()
   // In the order taken; a removed blob's place stays empty, so that positions keep their meaning.
   const log: (BlobRef | undefined)[] = []
@@ -44,6 +56,10 @@ export function openMemoryStore({ classify }: { classify: Classify }): BlobStore
     async fetch(ref) {
       checkOpen()
       return read(ref)
+    },
+    async fetchUnverified(ref, begin, size) {
+      checkOpen()
+      return blobs.get(ref)?.bytes.subarray(begin, begin + size)
     },
     async stat(refs) {
       checkOpen()

@@ -35,6 +35,8 @@ export interface GetOptions {
   readonly sizeMax: number
   readonly signal: AbortSignal
   readonly room?: Room | undefined
+  /** Only these bytes of it. */
+  readonly stretch?: { readonly begin: number; readonly size: number } | undefined
 }
 
 export interface UndeletedObject {

@@ -42,7 +42,9 @@ export async function openSdkBucket(options: BucketOptions): Promise<Bucket> {
       }
     },
     async get(key, get) {
-      const command = new GetObjectCommand({ Bucket: name, Key: key })
+      const { begin = 0, size = 0 } = get.stretch ?? {}
+      const range = size === 0 ? {} : { Range: `bytes=${begin}-${begin + size - 1}` }
+      const command = new GetObjectCommand({ Bucket: name, Key: key, ...range })
       const found = await client.send(command, { abortSignal: get.signal }).catch(unlessAbsent)
       return found && readBody(found, get)
     },

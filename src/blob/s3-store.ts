@@ -6,7 +6,7 @@ import { type BlobRef, matchesRef } from './ref.ts'
 import type { Bucket, PutNewOutcome } from './s3-bucket.ts'
 import { listBucket } from './s3-list.ts'
 import { openRequests, type Requests } from './s3-requests.ts'
-import type { BlobStore, Room, VerifiedBlob } from './store.ts'
+import type { BlobStore, Room, StretchSource, VerifiedBlob } from './store.ts'
 import { openTurns } from './work-gate.ts'
 
 export interface S3StoreOptions {
@@ -23,7 +23,7 @@ export interface S3StoreOptions {
  * is kept under `<prefix>damaged/`. Closing lets requests that run end for a few seconds, then cuts them off with
  * `CLOSED`. Rejects with `NOT_FOUND` (no such bucket), `STORE_REFUSED`, `STORE_UNREACHABLE`, `BAD_CONFIG`.
  */
-export async function openS3Store(options: S3StoreOptions): Promise<BlobStore> {
+export async function openS3Store(options: S3StoreOptions): Promise<BlobStore & StretchSource> {
   const objects = openObjects(options)
   const { requests } = objects
   try {
@@ -42,6 +42,13 @@ export async function openS3Store(options: S3StoreOptions): Promise<BlobStore> {
       const read = await objects.read(ref, room)
       return read === 'wrong' ? turns(ref, () => objects.setAsideUnlessMended(ref)) : read
     },
+    fetchUnverified: (ref, begin, size) =>
+      requests.run(async (bucket, signal) => {
+        const stretch = { begin, size }
+        const key = options.prefix + ref
+        const bytes = await bucket.get(key, { sizeMax: size, signal, stretch })
+        return bytes === 'too large' ? undefined : bytes
+      }),
     async stat(refs) {
       requests.requireOpen()
       return mapSome(refs, objects.size)

@@ -50,6 +50,18 @@ export interface BlobStore extends AsyncDisposable {
 /** What whoever copies out of a store needs of it: formats that are only read are no more than this. */
 export type BlobSource = Pick<BlobStore, 'fetch' | 'stat' | 'enumerate' | 'close'> & AsyncDisposable
 
+/**
+ * Reads a stretch of a blob without the rest of it, for formats that keep many things in one. A separate interface: packs
+ * and servers do not have it, plain folders and buckets do.
+ */
+export interface StretchSource {
+  /**
+   * `size` bytes from `begin`, or as many as there are; undefined when the blob is not here. They are NOT held against the
+   * ref, as only the whole could be: whoever reads them must have a hash of their own for them.
+   */
+  fetchUnverified(ref: BlobRef, begin: number, size: number): Promise<Uint8Array | undefined>
+}
+
 /** Answers memory of exactly so many bytes. */
 export type Room = (bytes: number) => Uint8Array
 

@@ -11,6 +11,8 @@ export interface HomePaths {
   readonly blobIndex: string
   readonly searchIndex: string
   readonly statCache: string
+  /** What is where in foreign stores that blobs were copied out of. */
+  readonly sources: string
   /** The compared sets, as they were at the last end. */
   readonly tries: string
   readonly keys: string
@@ -33,6 +35,7 @@ export function homePaths(directory: string, temporary: string): HomePaths {
     blobIndex: join(directory, 'index', 'blobs'),
     searchIndex: join(directory, 'index', 'search'),
     statCache: join(directory, 'index', 'stat'),
+    sources: join(directory, 'index', 'sources'),
     tries: join(directory, 'index', 'tries'),
     keys: join(directory, 'keys'),
     state: join(directory, 'state', 'rows'),

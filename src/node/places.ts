@@ -6,6 +6,7 @@ import { openBucket } from '../blob/s3-bucket.ts'
 import { openS3Store } from '../blob/s3-store.ts'
 import { parseStoreAddress, s3Environment, type StoreAddress } from '../blob/store-address.ts'
 import type { BlobSource, BlobStore } from '../blob/store.ts'
+import { openBucketSource, openFolderSource, type Reading } from './foreign-stores.ts'
 import type { Node } from './node.ts'
 
 /** A place that blobs are copied out of. */
@@ -47,17 +48,35 @@ export function isPlain({ kind }: PlaceName): boolean {
   return kind === 'bucket' || kind === 'folder'
 }
 
-interface OpenPlace {
+export interface OpenPlace {
   readonly node: Node
   readonly name: PlaceName
   readonly credentials: PlaceCredentials
+  readonly reading: Omit<Reading, 'node'>
 }
 
-/** Opens a place to read from. */
+/** Opens a place to read from, in whatever way Perkeep keeps blobs there. */
 export async function openSource(place: OpenPlace): Promise<SourcePlace> {
-  const { node, name } = place
-  if (name.kind !== 'here') return openOther(place, false)
-  const { store, condemned } = node
+  const { node, name, credentials } = place
+  const reading = { ...place.reading, node }
+  switch (name.kind) {
+    case 'here':
+      return hereOf(node)
+    case 'folder':
+      return openFolderSource(name.directory, reading)
+    case 'bucket': {
+      const open = (below: string): ReturnType<typeof openS3Store> =>
+        openBelow(node, { ...name, prefix: name.prefix + below }, credentials)
+      return openBucketSource(`${name.bucket}/${name.prefix}`, open, reading)
+    }
+    case 'http':
+    case 'peer':
+    case 'vault':
+      return openOther(place)
+  }
+}
+
+function hereOf({ store, condemned }: Node): SourcePlace {
   const close = async (): Promise<void> => undefined
   return {
     ...condemned.visible,
@@ -77,7 +96,7 @@ export async function openTarget(place: OpenPlace): Promise<TargetPlace> {
       close: async () => undefined,
     }
   }
-  const store = await openOther(place, true)
+  const store = await openOther(place)
   return {
     enumerate: after => store.enumerate(after),
     receive: openDoor(store, () => undefined).receive,
@@ -85,27 +104,38 @@ export async function openTarget(place: OpenPlace): Promise<TargetPlace> {
   }
 }
 
-async function openOther(
-  { node, name, credentials }: OpenPlace,
-  mayMake: boolean,
-): Promise<BlobStore> {
+async function openOther({ node, name, credentials }: OpenPlace): Promise<BlobStore> {
   const { system } = node
   switch (name.kind) {
     case 'http':
       return openHttpStore({ ...system, ...httpCredentials(name.url, credentials.auth) })
     case 'bucket':
-      return openS3Store({
-        ...system,
-        prefix: name.prefix,
-        bucket: await bucketOf(name, credentials),
-      })
+      return openBelow(node, name, credentials)
     case 'folder':
-      return openFolderStore({ ...system, directory: name.directory, mayMake })
+      await requireNoPacks(system, name.directory)
+      return openFolderStore({ ...system, directory: name.directory, mayMake: true })
     case 'here':
     case 'peer':
     case 'vault':
       throw new PeerkeepError('BAD_USAGE', `${name.kind} cannot stand here: ${FORMS}`)
   }
+}
+
+/** Loose blobs among packs are found by nobody. */
+async function requireNoPacks({ files }: Node['system'], directory: string): Promise<void> {
+  if ((await files.list(directory))?.includes('pack-00000.blobs') !== true) return
+  throw new PeerkeepError(
+    'REFUSED',
+    `${directory} holds packs, which only the Perkeep server that has them may write: copy to http://HOST:PORT, or to an empty folder`,
+  )
+}
+
+async function openBelow(
+  { system }: Node,
+  { bucket, prefix }: { readonly bucket: string; readonly prefix: string },
+  credentials: PlaceCredentials,
+): ReturnType<typeof openS3Store> {
+  return openS3Store({ ...system, prefix, bucket: await bucketOf({ bucket }, credentials) })
 }
 
 function bucketOf(

@@ -1,7 +1,16 @@
+import { readFile } from 'node:fs/promises'
+
+import { PeerkeepError } from '../../base/errors.ts'
 import type { JsonObject } from '../../base/json.ts'
 import { formatBytes } from '../format.ts'
 import { fields, numberOf } from '../json-fields.ts'
 import type { CommandHost } from '../command-host.ts'
+
+interface SyncOptions {
+  readonly plain?: true
+  readonly encryptKey?: string
+  readonly encryptMeta?: string
+}
 
 export function defineSync({ program, cli, env }: CommandHost): void {
   program
@@ -13,8 +22,8 @@ the next run goes on from there. A place is
 
   here                        the blobs of this device
   http://HOST:PORT            a Perkeep server, or another node (also https://)
-  plain+s3://BUCKET/PREFIX    a bucket in Perkeep's layout, not encrypted
-  plain+file:///DIRECTORY     a folder in Perkeep's layout, not encrypted
+  plain+s3://BUCKET/PREFIX    a bucket in Perkeep's layout, not encrypted; read also where Perkeep packs it
+  plain+file:///DIRECTORY     a folder in Perkeep's layout, not encrypted; read in any of its layouts
 
 A server's name and password stand in PEERKEEP_SYNC_AUTH=userpass:USER:PASSWORD (or token:SECRET), those of a bucket
 where the AWS tools look: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL, ~/.aws.`,
@@ -22,14 +31,22 @@ where the AWS tools look: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, 
     .argument('<from>', 'where the blobs are')
     .argument('<to>', 'where they shall be')
     .option('--plain', 'do not ask before copying to a place that is not encrypted')
-    .action(async (from: string, to: string, options: { plain?: true }) => {
+    .option(
+      '--encrypt-key <file>',
+      "the key file of a Perkeep server: FROM is the 'blobs' store of its 'encrypt' storage",
+    )
+    .option('--encrypt-meta <place>', "the 'meta' store of that storage")
+    .action(async (from: string, to: string, options: SyncOptions) => {
       const io = cli()
+      const { encryptKey } = options
       const result = await io.run('sync', {
         from,
         to,
         plain: options.plain === true,
         auth: env['PEERKEEP_SYNC_AUTH'] ?? null,
         aws: awsOf(env),
+        encryptKey: encryptKey === undefined ? null : await readKeyFile(encryptKey),
+        encryptMeta: options.encryptMeta ?? null,
       })
       await io.print(result, value => {
         const of = fields(value)
@@ -42,6 +59,14 @@ where the AWS tools look: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, 
         ]
       })
     })
+}
+
+async function readKeyFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'latin1')
+  } catch (error) {
+    throw new PeerkeepError('NOT_FOUND', `the key file ${path} cannot be read: ${String(error)}`)
+  }
 }
 
 /** What the AWS tools would read, for the node that does the work: it may run in another environment. */

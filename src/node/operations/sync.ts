@@ -5,7 +5,16 @@ import type { BlobRef } from '../../blob/ref.ts'
 import { flagArgument, optionalText, textArgument } from '../arguments.ts'
 import type { Node } from '../node.ts'
 import type { Operation, OperationContext } from '../operation.ts'
-import { isPlain, openSource, openTarget, parsePlace, type PlaceCredentials } from '../places.ts'
+import { openEncrypted } from '../foreign-stores.ts'
+import {
+  isPlain,
+  type OpenPlace,
+  openSource,
+  openTarget,
+  parsePlace,
+  type PlaceCredentials,
+  type SourcePlace,
+} from '../places.ts'
 import { sleepingNote, SLEEPING_ROWS_MAX } from '../sleeping.ts'
 
 /** Blobs on their way at a time: enough to keep a line with a round trip of some milliseconds busy. */
@@ -18,7 +27,7 @@ const PROBLEMS_SHOWN_MAX = 100
 const REPORT_MS = 200
 
 /**
- * Copies what TO lacks from FROM, and deletes nothing: `{ from, to, plain, auth?, aws? }`. What comes here and no claim
+ * Copies what TO lacks from FROM, and deletes nothing: `{ from, to, plain, auth?, aws?, encryptKey?, encryptMeta? }`. What comes here and no claim
  * reaches is pinned.
  */
 export const syncOperation: Operation<Node> = {
@@ -33,13 +42,14 @@ export const syncOperation: Operation<Node> = {
       throw new PeerkeepError('BAD_USAGE', 'a place is not copied to itself')
     if (isPlain(to) && !flagArgument(args, 'plain')) await askPlain(args, context)
     await using opening = new AsyncDisposableStack()
-    const source = opening.use(await openSource({ node, name: from, credentials }))
-    const target = opening.adopt(await openTarget({ node, name: to, credentials }), place =>
-      place.close(),
-    )
+    const problems = openProblems(context)
+    const { signal } = context
+    const reading = { signal, onProblem: problems.add }
+    const at = { node, credentials, reading }
+    const source = opening.use(await openFrom({ ...at, name: from }, args))
+    const target = opening.adopt(await openTarget({ ...at, name: to }), place => place.close())
     const isHere = to.kind === 'here'
     const noted = openNotes(node, isHere)
-    const problems = openProblems(context)
     const counts = await copyBlobs({
       from: source,
       to: target,
@@ -56,6 +66,20 @@ export const syncOperation: Operation<Node> = {
     const settled = isHere ? await settle(node, context) : {}
     return { ...counts, problems: problems.count(), ...settled }
   },
+}
+
+/** FROM, or with a key what is encrypted in it. */
+async function openFrom(place: OpenPlace, args: JsonObject): Promise<SourcePlace> {
+  const keyText = optionalText(args, 'encryptKey')
+  const metaText = optionalText(args, 'encryptMeta')
+  if ((keyText === undefined) !== (metaText === undefined))
+    throw new PeerkeepError('BAD_USAGE', '--encrypt-key and --encrypt-meta go together')
+  const blobs = await openSource(place)
+  if (keyText === undefined || metaText === undefined) return blobs
+  const meta = await openSource({ ...place, name: parsePlace(metaText) })
+  const address = `${textArgument(args, 'from')} ${metaText}`
+  const keyFile = Buffer.from(keyText, 'latin1')
+  return openEncrypted({ address, blobs, meta, keyFile }, { ...place.reading, node: place.node })
 }
 
 async function askPlain(args: JsonObject, { confirm }: OperationContext): Promise<void> {
@@ -118,7 +142,7 @@ function progressOf(node: Node, context: OperationContext): (counts: CopyCounts)
 }
 
 interface Problems {
-  add(ref: BlobRef, reason: string): void
+  add(subject: string, reason: string): void
   finish(): Promise<void>
   count(): number
 }
@@ -130,9 +154,9 @@ function openProblems(context: OperationContext): Problems {
     telling = telling.then(() => context.emit({ type: 'problem', subject, reason }))
   }
   return {
-    add(ref, reason) {
+    add(subject, reason) {
       count += 1
-      if (count <= PROBLEMS_SHOWN_MAX) tell(ref, reason)
+      if (count <= PROBLEMS_SHOWN_MAX) tell(subject, reason)
     },
     async finish() {
       const more = count - PROBLEMS_SHOWN_MAX
