@@ -74,7 +74,9 @@ describe('blobpacked', () => {
     rows: KeyValue = openMemoryKeyValue(),
   ): Promise<BlobSource> =>
     openBlobpackedSource({
-      ...{ small: await storeOf(small), large: await storeOf(zips), rows },
+      small: await storeOf(small),
+      large: await storeOf(zips),
+      rows,
       ...problems,
     })
 

@@ -13,6 +13,7 @@ import { openHttpServer } from '../../src/http/server.ts'
 import { keepAuthMethod, readAuthMethod } from '../../src/node/auth-methods.ts'
 import { createHome } from '../../src/node/create-home.ts'
 import { homePaths } from '../../src/node/home.ts'
+import { hasKeys } from '../../src/node/keys.ts'
 import type { Node, System } from '../../src/node/node.ts'
 import { openNode } from '../../src/node/open-node.ts'
 import { statusOf } from '../../src/node/operations/status.ts'
@@ -37,20 +38,24 @@ interface ServeOptions {
   /** As `config set auth` takes them. */
   readonly auth?: readonly string[]
   readonly isSameUser?: boolean
+  /** A home that stays when the node is closed, and may be there already; else one that goes. */
+  readonly home?: string
 }
 
 /** A node with a home of its own, in this process, and everything that it serves over TCP. */
 export async function serveNode({
   auth = [],
   isSameUser = true,
+  home,
 }: ServeOptions = {}): Promise<ServedNode> {
-  const directory = await mkdtemp(join(tmpdir(), 'peerkeep-served-'))
+  const directory = home ?? (await mkdtemp(join(tmpdir(), 'peerkeep-served-')))
   const paths = homePaths(directory, tmpdir())
-  await createHome(paths, system, {
-    name: 'laptop',
-    store: undefined,
-    keepWords: async () => undefined,
-  })
+  if (!(await hasKeys(nodeFiles, paths)))
+    await createHome(paths, system, {
+      name: 'laptop',
+      store: undefined,
+      keepWords: async () => undefined,
+    })
   const node = await openNode({ paths, system, purpose: 'a test' })
   const kept = await Promise.all(auth.map(text => keepAuthMethod(text, systemRandom)))
   const delays: number[] = []
@@ -82,7 +87,7 @@ export async function serveNode({
     async [Symbol.asyncDispose]() {
       await server.close()
       await node.close()
-      await rm(directory, { recursive: true, force: true })
+      if (home === undefined) await rm(directory, { recursive: true, force: true })
     },
   }
 }
