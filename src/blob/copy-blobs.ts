@@ -82,9 +82,16 @@ export async function copyBlobs(options: CopyOptions): Promise<CopyCounts> {
 
 /** What every other blob would fail with too. */
 function isOfTarget(error: unknown): boolean {
-  return (['DISK_FULL', 'STORE_REFUSED', 'STORE_UNREACHABLE', 'CLOSED', 'REFUSED'] as const).some(
-    code => isPeerkeepError(error, code),
-  )
+  return (
+    [
+      'DISK_FULL',
+      'STORE_REFUSED',
+      'STORE_UNREACHABLE',
+      'PEER_UNREACHABLE',
+      'CLOSED',
+      'REFUSED',
+    ] as const
+  ).some(code => isPeerkeepError(error, code))
 }
 
 /** What `from` lists and `to` does not, in order. The same ref with another size is told: one of the two is damaged. */

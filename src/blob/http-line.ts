@@ -1,8 +1,9 @@
 import { Agent, type IncomingMessage, request as requestHttp, type RequestOptions } from 'node:http'
 import { Agent as TlsAgent, request as requestHttps } from 'node:https'
+import { Duplex } from 'node:stream'
 
 import { type Clock, delay } from '../base/clock.ts'
-import { isPeerkeepError, PeerkeepError, systemCode } from '../base/errors.ts'
+import { asError, isPeerkeepError, PeerkeepError, systemCode } from '../base/errors.ts'
 import { HTTP_ANSWER_MS, HTTP_ATTEMPTS_MAX, HTTP_CONNECTIONS_MAX, HTTP_RETRY_MS } from './limits.ts'
 
 /** A request to one server. Bodies are held whole, so that they can be sent again. */
@@ -38,11 +39,14 @@ export function openHttpLine(parts: {
   readonly server: URL
   readonly token: string | undefined
   readonly clock: Clock
+  /** Where the connections come from; otherwise the server's address is called. */
+  readonly connect?: (() => Promise<Duplex>) | undefined
 }): HttpLine {
-  const { server, token, clock } = parts
+  const { server, token, clock, connect } = parts
   const isTls = server.protocol === 'https:'
   const agentOptions = { keepAlive: true, maxSockets: HTTP_CONNECTIONS_MAX }
   const agent = isTls ? new TlsAgent(agentOptions) : new Agent(agentOptions)
+  if (connect) agent.createConnection = openedBy(connect)
   const closed = new AbortController()
   const credentials = `${decodeURIComponent(server.username)}:${decodeURIComponent(server.password)}`
   const authorization =
@@ -100,6 +104,17 @@ export function openHttpLine(parts: {
       closed.abort()
       agent.destroy()
     },
+  }
+}
+
+/** A way to connect, in the form that Node's agents call. */
+function openedBy(connect: () => Promise<Duplex>): Agent['createConnection'] {
+  return (_options, done) => {
+    connect().then(
+      stream => done?.(null, stream),
+      (error: unknown) => done?.(asError(error), new Duplex()),
+    )
+    return undefined
   }
 }
 

@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream'
+
 import type { Clock } from '../base/clock.ts'
 import { PeerkeepError } from '../base/errors.ts'
 import type { Random } from '../base/random.ts'
@@ -14,6 +16,8 @@ interface HttpStoreOptions {
   readonly token?: string | undefined
   readonly clock: Clock
   readonly random: Random
+  /** Another way to the server than by its address. */
+  readonly connect?: (() => Promise<Duplex>) | undefined
 }
 
 /**
@@ -22,7 +26,8 @@ interface HttpStoreOptions {
  */
 export async function openHttpStore(options: HttpStoreOptions): Promise<BlobStore> {
   const server = parseServer(options.url)
-  const line = openHttpLine({ server, token: options.token, clock: options.clock })
+  const { token, clock, connect } = options
+  const line = openHttpLine({ server, token, clock, connect })
   try {
     const isRoot = server.pathname !== '/'
     const root = isRoot ? `${server.pathname.replace(/\/+$/, '')}/` : await discover(line, server)

@@ -6,8 +6,13 @@ import { nodeFiles } from '../base/node-files.ts'
 import { operationRoutes } from '../http/operation-routes.ts'
 import type { JsonObject } from '../base/json.ts'
 import { openGate } from '../http/gate.ts'
-import { openNodeRoutes } from '../http/node-routes.ts'
-import { type FindRoute, type HttpServerOptions, openHttpServer } from '../http/server.ts'
+import { openDeviceRoutes, openNodeRoutes } from '../http/node-routes.ts'
+import {
+  type FindRoute,
+  type HttpServerOptions,
+  openConnectionServer,
+  openHttpServer,
+} from '../http/server.ts'
 import { statusRoutes } from '../http/status-routes.ts'
 import { readAuthMethod } from '../node/auth-methods.ts'
 import { type Config, loadConfig } from '../node/config.ts'
@@ -76,6 +81,8 @@ export async function runNode(paths: HomePaths, options: RunOptions): Promise<Ru
     status: () => statusOf(node),
     lowLevelConfig: (): Promise<JsonObject> => showConfig(paths, true),
   })
+  const devices = opening.use(openConnectionServer(openDeviceRoutes(node), system))
+  node.network?.serveTunnels(devices.accept)
   const http = opening.use(await openHttpServer(page, routes, { ...system, tls }))
   const { device, backups } = await statusOf(node)
   const parts = opening.move()

@@ -37,6 +37,12 @@ export function openNodeRoutes(parts: NodeRoutesParts): FindRoute {
   }
 }
 
+/** What the owner's other devices are served over the line between them: the blobs, all of them. */
+export function openDeviceRoutes(node: Node): FindRoute {
+  const gate: Pick<Gate, 'guard'> = { guard: (_needed, route) => route }
+  return blobRoutes({ node, gate, metrics: openMetrics({ clock: node.system.clock, gauges: {} }) })
+}
+
 function gaugesOf(node: Node): Parameters<typeof openMetrics>[0]['gauges'] {
   const { paths, system } = node
   const peers = (): readonly PeerState[] => node.network?.peers() ?? []

@@ -17,7 +17,7 @@ import { type Right } from '../node/auth-methods.ts'
 
 interface PerkeepParts {
   readonly node: Node
-  readonly gate: Gate
+  readonly gate: Pick<Gate, 'guard'>
   readonly metrics: Metrics
 }
 

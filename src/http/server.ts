@@ -7,6 +7,7 @@ import {
 } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 import type { Clock } from '../base/clock.ts'
 import { isPeerkeepError, PeerkeepError } from '../base/errors.ts'
@@ -91,6 +92,37 @@ function makeServer(tls: HttpServerOptions['tls'], listener: RequestListener): S
       `the certificate or its key cannot be used: ${error instanceof Error ? error.message : String(error)}. httpsCert and httpsKey must name PEM files that belong together.`,
       { cause: error },
     )
+  }
+}
+
+/** A server of connections that somebody else accepts. */
+export interface ConnectionServer extends AsyncDisposable {
+  accept(connection: Duplex): void
+}
+
+/** Serves `findRoute` on connections that are handed to it: whoever does so knows who is at their other end. */
+export function openConnectionServer(
+  findRoute: FindRoute,
+  { log }: Pick<HttpServerOptions, 'log'>,
+): ConnectionServer {
+  const open = new Set<Duplex>()
+  const server = createServer((request, response) => {
+    answer(request, response, findRoute).catch((error: unknown) =>
+      log.warn('request of a device failed', { reason: String(error) }),
+    )
+  })
+  server.requestTimeout = 0
+  return {
+    accept(connection) {
+      open.add(connection)
+      connection.once('close', () => open.delete(connection))
+      connection.on('error', () => undefined)
+      server.emit('connection', connection)
+    },
+    async [Symbol.asyncDispose]() {
+      for (const connection of open) connection.destroy()
+      server.close()
+    },
   }
 }
 

@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream'
+
 import { isBlobRef, type BlobRef, refOf } from '../blob/ref.ts'
 import type { Device } from '../index/queries.ts'
 import { openPeerHost, type PeerHost } from '../peer/host.ts'
@@ -51,7 +53,17 @@ export async function connectNode(
     log,
     max: config.claims,
   })
-  const host = await openHost(node, config, { seed: keys.deviceSeed, secrets, quota })
+  let takeTunnel: ((tunnel: Duplex) => void) | undefined
+  const host = await openHost(node, config, {
+    seed: keys.deviceSeed,
+    secrets,
+    quota,
+    onTunnel: tunnel => {
+      if (takeTunnel) return takeTunnel(tunnel)
+      tunnel.on('error', () => undefined)
+      tunnel.destroy(new Error('nobody serves it'))
+    },
+  })
   const { replica } = host
   const clocks = openMetClocks(replica, device => deviceName(node.index, device))
   const stopCounting = replica.onChange(() => {
@@ -73,6 +85,8 @@ export async function connectNode(
     onChange: listener => replica.onChange(listener),
     rivals: () => replica.rivals(),
     nearestClock: clocks.nearest,
+    openTunnel: keyId => host.openTunnel(keyId),
+    serveTunnels: take => void (takeTunnel = take),
     replaceSecret: secret => secrets.keep(secret),
     async invite(invitation) {
       const certifier = certifierOf(node, invitation.words)
@@ -94,16 +108,18 @@ interface HostParts {
   readonly seed: Uint8Array
   readonly secrets: GroupSecrets
   readonly quota: ClaimQuota
+  readonly onTunnel: (tunnel: Duplex) => void
 }
 
 function openHost(node: Node, config: NetworkConfig, parts: HostParts): Promise<PeerHost> {
-  const { seed, secrets, quota } = parts
+  const { seed, secrets, quota, onTunnel } = parts
   const { files } = node.system
   const index = (): Node['index'] => node.index
   const reserve = config.reserve === undefined ? undefined : parseReserve(config.reserve, 'reserve')
   return openPeerHost({
     ...node.system,
     seed,
+    onTunnel,
     listen: config.listen,
     bootstrap: config.bootstrap,
     isLocal: config.local,

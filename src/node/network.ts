@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream'
+
 import type { DeviceRole } from '../index/queries.ts'
 import type { KeyId } from '../schema/signer.ts'
 
@@ -21,6 +23,10 @@ export interface Network extends AsyncDisposable {
   nearestClock(): OtherClock | undefined
   /** Replaces the secret that the devices share; the others ask for it once they know of its check. */
   replaceSecret(secret: Uint8Array): Promise<void>
+  /** A line to a connected device, for HTTP. Rejects with `PEER_UNREACHABLE`. */
+  openTunnel(keyId: KeyId): Promise<Duplex>
+  /** Says who takes such lines when other devices open them; without anybody they are refused. */
+  serveTunnels(take: (tunnel: Duplex) => void): void
   /**
    * Opens a ticket and resolves once a device has joined with it. `show` is called with the ticket's
    * text. Rejects with `TIMED_OUT` when nobody came, `ABORTED` by the signal.

@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream'
+
 import { PeerkeepError } from '../base/errors.ts'
 import { openFolderStore } from '../blob/folder-store.ts'
 import { openHttpStore } from '../blob/http-store.ts'
@@ -8,6 +10,7 @@ import { parseStoreAddress, s3Environment, type StoreAddress } from '../blob/sto
 import type { BlobSource, BlobStore } from '../blob/store.ts'
 import { openBucketSource, openFolderSource, type Reading } from './foreign-stores.ts'
 import type { Node } from './node.ts'
+import { resolveDevice } from './resolve-key.ts'
 
 /** A place that blobs are copied out of. */
 export type SourcePlace = BlobSource
@@ -31,7 +34,7 @@ export type PlaceName =
   | { readonly kind: 'peer' | 'vault'; readonly name: string }
 
 const FORMS =
-  'a place is here, http://HOST:PORT or https://… (a Perkeep server), plain+s3://BUCKET/PREFIX, or plain+file:///DIRECTORY'
+  'a place is here, peer:DEVICE, http://HOST:PORT or https://… (a Perkeep server), plain+s3://BUCKET/PREFIX, or plain+file:///DIRECTORY'
 
 /** Throws `BAD_USAGE` for what names no place. */
 export function parsePlace(text: string): PlaceName {
@@ -114,11 +117,32 @@ async function openOther({ node, name, credentials }: OpenPlace): Promise<BlobSt
     case 'folder':
       await requireNoPacks(system, name.directory)
       return openFolderStore({ ...system, directory: name.directory, mayMake: true })
-    case 'here':
     case 'peer':
+      return openPeer(node, name.name)
+    case 'here':
     case 'vault':
       throw new PeerkeepError('BAD_USAGE', `${name.kind} cannot stand here: ${FORMS}`)
   }
+}
+
+/** The blobs of another device, over the line to it. */
+async function openPeer(node: Node, name: string): Promise<BlobStore> {
+  const { network, system } = node
+  if (!network)
+    throw new PeerkeepError(
+      'PEER_UNREACHABLE',
+      `${name} is reached by a running node only: start 'peerkeep up'`,
+    )
+  const device = resolveDevice(node.index, name)
+  const connect = (): Promise<Duplex> =>
+    network.openTunnel(device.keyId).catch((error: unknown) => {
+      throw new PeerkeepError(
+        'PEER_UNREACHABLE',
+        `${name} is not connected, or runs an older version; 'peerkeep devices' shows who is there`,
+        { cause: error },
+      )
+    })
+  return openHttpStore({ ...system, url: 'http://device/bs/', connect })
 }
 
 /** Loose blobs among packs are found by nobody. */

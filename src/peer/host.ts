@@ -1,6 +1,8 @@
+import type { Duplex } from 'node:stream'
+
 import type { Connection, Stream } from '@libp2p/interface'
 
-import { asError } from '../base/errors.ts'
+import { asError, PeerkeepError } from '../base/errors.ts'
 import type { KeyId } from '../schema/signer.ts'
 import { byNoise } from './by-noise.ts'
 import { type FramedStream, openFramedStream } from './framed-stream.ts'
@@ -13,6 +15,7 @@ import {
   openLine,
   PAIRING_PROTOCOL,
   peersOfNodes,
+  TUNNEL_PROTOCOL,
 } from './line.ts'
 import type { JoinRequest } from './pairing.ts'
 import { keyIdOfPeer } from './peer-id.ts'
@@ -23,6 +26,7 @@ import { openReplica, type Replica, type ReplicaOptions } from './replica.ts'
 import { serveBlobs } from './serve-blobs.ts'
 import { openStrangers } from './strangers.ts'
 import type { SyncRole } from './sync-state.ts'
+import { openTunnel } from './tunnel.ts'
 
 /** This device among the owner's, over libp2p: it calls the others and answers them. */
 export interface PeerHost extends AsyncDisposable {
@@ -30,6 +34,8 @@ export interface PeerHost extends AsyncDisposable {
   addresses(): string[]
   readonly replica: Replica
   invite(invitation: Invitation): Promise<JoinRequest>
+  /** A line to a device that is connected, for HTTP. Rejects with `PEER_UNREACHABLE`. */
+  openTunnel(keyId: KeyId): Promise<Duplex>
   close(): Promise<void>
 }
 
@@ -40,6 +46,8 @@ export interface PeerHostOptions extends Omit<ReplicaOptions, 'addresses' | 'onH
   readonly bootstrap?: readonly string[]
   /** Whether devices in the same network are looked for. */
   readonly isLocal?: boolean
+  /** Takes lines that other devices open for HTTP. */
+  readonly onTunnel?: (tunnel: Duplex) => void
   /** Milliseconds for an answer above which a line has several streams for blobs. */
   readonly longLineMs?: number
 }
@@ -111,6 +119,16 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
     },
     alsoRelayed,
   )
+  await line.handle(
+    TUNNEL_PROTOCOL,
+    (stream, connection) => {
+      const keyId = keyIdOfPeer(connection.remotePeer)
+      if (keyId === undefined || !membership.isMember(keyId) || !options.onTunnel)
+        return stream.abort(new Error('not for this device'))
+      options.onTunnel(openTunnel(openFramedStream(stream)))
+    },
+    alsoRelayed,
+  )
   const nodes = peersOfNodes(bootstrap)
   await line.handle(PAIRING_PROTOCOL, async (stream, connection) => {
     if (nodes.has(connection.remotePeer.toString()))
@@ -172,6 +190,14 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
   return {
     addresses,
     replica,
+    async openTunnel(keyId) {
+      const connection = line
+        .getConnections()
+        .find(({ remotePeer }) => keyIdOfPeer(remotePeer) === keyId)
+      if (!connection || !membership.isMember(keyId))
+        throw new PeerkeepError('PEER_UNREACHABLE', 'the device is not connected')
+      return openTunnel(openFramedStream(await connection.newStream(TUNNEL_PROTOCOL, alsoRelayed)))
+    },
     invite: invitation => invitations.invite(invitation, addresses()),
     close: closeOnce,
     [Symbol.asyncDispose]: closeOnce,

@@ -17,6 +17,8 @@ import { openReservations, type Reservations } from './reservations.ts'
 /** Protocols between devices; another version is another name. */
 export const EXCHANGE_PROTOCOL = '/peerkeep/exchange/2.0.0'
 export const BLOB_PROTOCOL = '/peerkeep/blobs/1.0.0'
+/** Perkeep's blob protocol between own devices, for who copies a whole store. */
+export const TUNNEL_PROTOCOL = '/peerkeep/http/1.0.0'
 export const PAIRING_PROTOCOL = '/peerkeep/pair/1.0.0'
 
 /** libp2p, with what Peerkeep adds. */

@@ -21,6 +21,7 @@ export function defineSync({ program, cli, env }: CommandHost): void {
 the next run goes on from there. A place is
 
   here                        the blobs of this device
+  peer:DEVICE                 the blobs of another device that is connected
   http://HOST:PORT            a Perkeep server, or another node (also https://)
   plain+s3://BUCKET/PREFIX    a bucket in Perkeep's layout, not encrypted; read also where Perkeep packs it
   plain+file:///DIRECTORY     a folder in Perkeep's layout, not encrypted; read in any of its layouts
