@@ -111,7 +111,9 @@ export function openHttpLine(parts: {
 function openedBy(connect: () => Promise<Duplex>): Agent['createConnection'] {
   return (_options, done) => {
     connect().then(
+      // oxlint-disable-next-line promise/no-callback-in-promise -- what Node's agents ask for
       stream => done?.(null, stream),
+      // oxlint-disable-next-line promise/no-callback-in-promise -- as above
       (error: unknown) => done?.(asError(error), new Duplex()),
     )
     return undefined

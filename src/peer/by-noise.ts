@@ -25,6 +25,20 @@ export async function byNoise<T>(line: Libp2p, call: () => Promise<T>): Promise<
   }
 }
 
+/** Calls, and when that fails for whatever reason but `signal` calls again without TLS. */
+export async function elseByNoise<T>(
+  line: Libp2p,
+  call: () => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  try {
+    return await call()
+  } catch (error) {
+    if (signal?.aborted === true) throw error
+    return byNoise(line, call)
+  }
+}
+
 const TLS_PROTOCOL = '/tls/1.0.0'
 
 /** Calls without TLS that run on a line, and all ways to encrypt that it knows. */

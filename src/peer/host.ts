@@ -4,7 +4,7 @@ import type { Connection, Stream } from '@libp2p/interface'
 
 import { asError, PeerkeepError } from '../base/errors.ts'
 import type { KeyId } from '../schema/signer.ts'
-import { byNoise } from './by-noise.ts'
+import { elseByNoise } from './by-noise.ts'
 import { type FramedStream, openFramedStream } from './framed-stream.ts'
 import { type Invitation, openInvitations } from './invitations.ts'
 import { BLOB_STREAMS_MAX, LONG_LINE_MS, REDIAL_MIN_MS } from './limits.ts'
@@ -169,9 +169,7 @@ export async function openPeerHost(options: PeerHostOptions): Promise<PeerHost> 
     // Both hear of each other at once; with one call there is one connection.
     if (membership.self > keyId) return
     const call = async (): Promise<unknown> => line.dial(detail.id)
-    void call()
-      .catch(() => byNoise(line, call))
-      .catch(() => undefined)
+    void elseByNoise(line, call).catch(() => undefined)
   })
   const stopWatching = membership.onChange(() => {
     strangers.cutAll()

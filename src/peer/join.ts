@@ -2,7 +2,7 @@ import type { Stream } from '@libp2p/interface'
 
 import { PeerkeepError } from '../base/errors.ts'
 import type { KeyId } from '../schema/signer.ts'
-import { byNoise } from './by-noise.ts'
+import { elseByNoise } from './by-noise.ts'
 import { callTargets } from './call-targets.ts'
 import { openLine, PAIRING_PROTOCOL } from './line.ts'
 import { type Admission, askToJoin, joinProof } from './pairing.ts'
@@ -34,19 +34,14 @@ export async function presentTicket(
     const targets = callTargets(ticket.addresses, peerIdOfKey(ticket.inviter))
     const call = async (): Promise<Stream> =>
       line.dialProtocol(targets, PAIRING_PROTOCOL, { signal })
-    const stream = await call()
-      .catch((error: unknown) => {
-        if (signal.aborted) throw error
-        return byNoise(line, call)
-      })
-      .catch((error: unknown) => {
-        signal.throwIfAborted()
-        throw new PeerkeepError(
-          'PEER_UNREACHABLE',
-          `the device that made the ticket does not answer at ${ticket.addresses.join(', ')}, or has closed the ticket. Is its node running, and in the same network?`,
-          { cause: error },
-        )
-      })
+    const stream = await elseByNoise(line, call, signal).catch((error: unknown) => {
+      signal.throwIfAborted()
+      throw new PeerkeepError(
+        'PEER_UNREACHABLE',
+        `the device that made the ticket does not answer at ${ticket.addresses.join(', ')}, or has closed the ticket. Is its node running, and in the same network?`,
+        { cause: error },
+      )
+    })
     const proof = joinProof(ticket.secret, newcomer.keyId, ticket.inviter)
     return await askToJoin(stream, { name: newcomer.name, proof })
   } finally {

@@ -1,6 +1,17 @@
 import { Duplex } from 'node:stream'
 
+import { asError } from '../base/errors.ts'
 import { FRAME_BODY_MAX, type FramedStream } from './framed-stream.ts'
+
+/** Node's streams are told of an end by a call. */
+function tell(work: Promise<void>, done: (error?: Error | null) => void): void {
+  work.then(
+    // oxlint-disable-next-line promise/no-callback-in-promise -- what the stream's interface asks for
+    () => done(),
+    // oxlint-disable-next-line promise/no-callback-in-promise -- as above
+    (error: unknown) => done(asError(error)),
+  )
+}
 
 /**
  * A line to another device as a stream of bytes, for what speaks HTTP on it. Its memory is bounded as that of the frames is:
@@ -34,10 +45,10 @@ export function openTunnel(frames: FramedStream): Duplex {
       void receive(this)
     },
     write(chunk: Uint8Array, _encoding, done) {
-      send(chunk).then(() => done(), done)
+      tell(send(chunk), done)
     },
     final(done) {
-      frames.close().then(() => done(), done)
+      tell(frames.close(), done)
     },
     destroy(error, done) {
       if (error) frames.abort(error)

@@ -55,9 +55,13 @@ const BOUNDARY = 'peerkeep-bench'
 
 /** The body of a batch upload of `count` random blobs of `size` bytes. */
 export function uploadBody(count: number, size: number): Buffer {
-  const pieces: Buffer[] = []
-  for (let at = 0; at < count; at += 1) {
-    const bytes = randomBytes(size)
+  return batchOf(Array.from({ length: count }, () => randomBytes(size)))
+}
+
+/** The body of a batch upload of these blobs. */
+export function batchOf(blobs: readonly Uint8Array[]): Buffer {
+  const pieces: Uint8Array[] = []
+  for (const bytes of blobs) {
     const ref = refOf(bytes)
     pieces.push(
       Buffer.from(
