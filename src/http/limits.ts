@@ -86,9 +86,11 @@ export const KNOWN_CREDENTIALS_MAX = 64
 /** Bytes of the head of a part of a form: a name, a file's name and a type. */
 export const PART_HEAD_MAX = 8 * KiB
 
-/** Blobs that one description may name, and that it may come to: an answer of some megabytes. */
+/** Blobs that one description may name. */
 export const DESCRIBE_REFS_MAX = 1000
-export const DESCRIBED_MAX = 5000
+
+/** Blobs that it may come to: a folder of 25,000 files with their permanodes, which pk-mount asks for at once; 30 MB. */
+export const DESCRIBED_MAX = 60_000
 
 /** How far a description follows attributes, and children of a directory that it lists: Perkeep's limits. */
 export const DESCRIBE_DEPTH_MAX = 16

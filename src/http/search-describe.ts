@@ -49,7 +49,8 @@ export async function describeBlobs(node: Node, request: DescribeRequest): Promi
     isRoot: true,
     rules,
   }))
-  for (let next = waiting.shift(); next; next = waiting.shift()) {
+  // The list grows while it is walked.
+  for (const next of waiting) {
     if (described.has(next.ref) || described.size >= DESCRIBED_MAX) continue
     const found = await describeOne(node, next.ref, request)
     if (!found) continue

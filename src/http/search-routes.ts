@@ -76,8 +76,12 @@ function refsOf(body: JsonObject): BlobRef[] {
   const { blobref, blobrefs } = body
   const texts = [...(Array.isArray(blobrefs) ? (blobrefs as JsonValue[]) : []), blobref]
   const named = texts.filter(text => typeof text === 'string' && text !== '') as string[]
-  if (named.length === 0 || named.length > DESCRIBE_REFS_MAX)
-    throw new PeerkeepError('BAD_USAGE', `1 to ${DESCRIBE_REFS_MAX} blobs can be described at once`)
+  // None at all is what pk-mount asks for while there are no roots.
+  if (named.length > DESCRIBE_REFS_MAX)
+    throw new PeerkeepError(
+      'BAD_USAGE',
+      `at most ${DESCRIBE_REFS_MAX} blobs can be described at once`,
+    )
   return named.map(parseBlobRef)
 }
 

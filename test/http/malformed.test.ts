@@ -199,11 +199,11 @@ const cases: readonly (readonly [
     /origin/,
   ],
   [
-    'a description of nothing',
+    'a description of 1001',
     '/my-search/camli/search/describe',
-    { method: 'POST', body: '{}' },
+    { method: 'POST', body: JSON.stringify({ blobrefs: Array.from({ length: 1001 }, () => ref) }) },
     400,
-    /1 to 1000/,
+    /at most 1000/,
   ],
   [
     'a description that is no JSON',
