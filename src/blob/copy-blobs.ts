@@ -1,12 +1,17 @@
 import { openBudget } from '../base/budget.ts'
 import { asError, isPeerkeepError, PeerkeepError } from '../base/errors.ts'
-import { COPY_BLOB_BYTES_MIN, COPY_BYTES_MAX, COPY_FAILURES_MAX } from './limits.ts'
+import {
+  COPY_BLOB_BYTES_MIN,
+  COPY_BYTES_MAX,
+  COPY_FAILURES_MAX,
+  COPY_GROUP_REFS,
+} from './limits.ts'
 import type { Door } from './receive.ts'
 import type { BlobRef } from './ref.ts'
-import type { BlobSource, SizedRef } from './store.ts'
+import type { BlobSource, ReadingOrder, SizedRef } from './store.ts'
 
 export interface CopyOptions {
-  readonly from: Pick<BlobSource, 'enumerate' | 'fetch'>
+  readonly from: Pick<BlobSource, 'enumerate' | 'fetch'> & Partial<ReadingOrder>
   readonly to: Pick<BlobSource, 'enumerate'> & Door
   /** Blobs on their way at a time. */
   readonly parallel: number
@@ -63,7 +68,10 @@ export async function copyBlobs(options: CopyOptions): Promise<CopyCounts> {
   }
 
   try {
-    for await (const blob of lackedBlobs(options, () => (counts.seen += 1))) {
+    for await (const blob of inReadingOrder(
+      from,
+      lackedBlobs(options, () => (counts.seen += 1)),
+    )) {
       const freePlace = await places.take(1, stop)
       const freeBytes = await bytes.take(Math.max(blob.size, COPY_BLOB_BYTES_MIN), stop)
       const copying = copyOne(blob).finally(() => {
@@ -78,6 +86,25 @@ export async function copyBlobs(options: CopyOptions): Promise<CopyCounts> {
   }
   stop.throwIfAborted()
   return counts
+}
+
+/** As the source wants to be read, where it says so, a group at a time. */
+async function* inReadingOrder(
+  from: Partial<ReadingOrder>,
+  blobs: AsyncIterable<SizedRef>,
+): AsyncGenerator<SizedRef> {
+  if (!from.inReadingOrder) {
+    yield* blobs
+    return
+  }
+  let group: SizedRef[] = []
+  for await (const blob of blobs) {
+    group.push(blob)
+    if (group.length < COPY_GROUP_REFS) continue
+    yield* await from.inReadingOrder(group)
+    group = []
+  }
+  yield* await from.inReadingOrder(group)
 }
 
 /** What every other blob would fail with too. */

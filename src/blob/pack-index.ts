@@ -126,6 +126,27 @@ export async function* scanBlobSizes(
   }
 }
 
+/** Blobs in the order in which they lie in the packs. */
+export async function inPackOrder(
+  rows: KeyValue,
+  blobs: readonly SizedRef[],
+): Promise<readonly SizedRef[]> {
+  const found = await findBlobs(
+    rows,
+    blobs.map(({ ref }) => ref),
+  )
+  return blobs
+    .map((blob, at) => ({ blob, row: found[at] }))
+    .sort((a, b) => comparePlaces(a.row, b.row))
+    .map(({ blob }) => blob)
+}
+
+function comparePlaces(a: BlobRow | undefined, b: BlobRow | undefined): number {
+  if (!a || !b) return Number(!a) - Number(!b)
+  if (a.side !== b.side) return a.side < b.side ? -1 : 1
+  return a.pack - b.pack || a.offset - b.offset
+}
+
 export async function readNextNumber(rows: KeyValue): Promise<number> {
   return Number((await rows.get('n')) ?? 0)
 }

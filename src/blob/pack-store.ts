@@ -16,6 +16,7 @@ import {
   readIdentity,
   readPackRow,
   scanBlobRows,
+  inPackOrder,
   scanBlobSizes,
 } from './pack-index.ts'
 import { readPackLog } from './pack-log.ts'
@@ -25,13 +26,13 @@ import { writeFullTable, writeMissingTables } from './pack-tables.ts'
 import { openPackState, type PackState } from './pack-state.ts'
 import { readBlob } from './pack-fetch.ts'
 import type { BlobRef } from './ref.ts'
-import type { BlobStore, Classify, SchemaLog, SizedRef } from './store.ts'
+import type { BlobStore, Classify, SchemaLog, ReadingOrder, SizedRef } from './store.ts'
 
 /**
  * Blobs in packs on the disk: schema and keys in `meta/`, the rest in `data/`, and, where the store's
  * directory is itself a diskpacked directory of Perkeep's, what lies in that.
  */
-export interface PackStore extends BlobStore, SchemaLog {
+export interface PackStore extends BlobStore, SchemaLog, ReadingOrder {
   /** Blobs that were found damaged and set aside, in order. They count as absent. */
   quarantined(): AsyncIterable<SizedRef>
   /** Opaque text: while it is the same, every blob that was here is here. Another one says nothing. */
@@ -103,6 +104,10 @@ export async function openPackStore(options: PackStoreOptions): Promise<PackStor
   const requireOpen = (): void => {
     if (closing) throw new PeerkeepError('CLOSED', 'the store is closed')
   }
+  const opened = (): KeyValue => {
+    requireOpen()
+    return rows
+  }
   return {
     async fetch(ref, room) {
       requireOpen()
@@ -112,10 +117,8 @@ export async function openPackStore(options: PackStoreOptions): Promise<PackStor
       requireOpen()
       return (await findBlobs(rows, refs)).map(row => row?.size)
     },
-    enumerate(after) {
-      requireOpen()
-      return scanBlobSizes(rows, after)
-    },
+    enumerate: after => scanBlobSizes(opened(), after),
+    inReadingOrder: async blobs => inPackOrder(opened(), blobs),
     add: blob => queue.add(blob),
     async remove(refs) {
       requireOpen()

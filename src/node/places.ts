@@ -7,13 +7,13 @@ import { openDoor, type Door } from '../blob/receive.ts'
 import { openBucket } from '../blob/s3-bucket.ts'
 import { openS3Store } from '../blob/s3-store.ts'
 import { parseStoreAddress, s3Environment, type StoreAddress } from '../blob/store-address.ts'
-import type { BlobSource, BlobStore } from '../blob/store.ts'
+import type { BlobSource, BlobStore, ReadingOrder } from '../blob/store.ts'
 import { openBucketSource, openFolderSource, type Reading } from './foreign-stores.ts'
 import type { Node } from './node.ts'
 import { resolveDevice } from './resolve-key.ts'
 
 /** A place that blobs are copied out of. */
-export type SourcePlace = BlobSource
+export type SourcePlace = BlobSource & Partial<ReadingOrder>
 
 /** A place that blobs are copied into. */
 export interface TargetPlace extends Pick<BlobSource, 'enumerate' | 'close'>, Door {}
@@ -84,6 +84,7 @@ function hereOf({ store, condemned }: Node): SourcePlace {
   return {
     ...condemned.visible,
     fetch: (ref, room) => store.fetch(ref, room),
+    inReadingOrder: store.inReadingOrder,
     close,
     [Symbol.asyncDispose]: close,
   }

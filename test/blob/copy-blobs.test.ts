@@ -138,3 +138,20 @@ test('one that is stopped says so, and at no time are more on their way than may
   assert.ok(most <= 4)
   assert.ok((await refsIn(to)).length >= 20)
 })
+
+test('a source that says how it is best read is read so', async () => {
+  const [from, to] = [open(), open()]
+  await fill(
+    from,
+    Array.from({ length: 30 }, (_, i) => `blob ${i}`),
+  )
+  const read: BlobRef[] = []
+  const source = {
+    enumerate: from.enumerate,
+    fetch: (ref: BlobRef) => (read.push(ref), from.fetch(ref)),
+    inReadingOrder: async <Blob>(blobs: readonly Blob[]) => blobs.toReversed(),
+  }
+  const counts = await copyBlobs(optionsOf(source, to))
+  assert.equal(counts.copied, 30)
+  assert.deepEqual(read, (await refsIn(from)).toReversed())
+})
