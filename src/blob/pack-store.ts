@@ -114,8 +114,7 @@ export async function openPackStore(options: PackStoreOptions): Promise<PackStor
       return readBlob({ state, damaged, room }, ref)
     },
     async stat(refs) {
-      requireOpen()
-      return (await findBlobs(rows, refs)).map(row => row?.size)
+      return (await findBlobs(opened(), refs)).map(row => row?.size)
     },
     enumerate: after => scanBlobSizes(opened(), after),
     inReadingOrder: async blobs => inPackOrder(opened(), blobs),
