@@ -57,21 +57,29 @@ async function* walk(
   }
 }
 
-/** Names of one folder: of two that are equal once they are safe, the second gets a number. */
+/**
+ * Names of one folder: of two that are equal once they are safe, or for a disk that tells no cases and no forms of accents
+ * apart, the second gets a number.
+ */
 function openNames(): (node: NodeSchema, ref: BlobRef) => string {
   const taken = new Set<string>()
   // Where to count on: a folder of one name a hundred thousand times must not be counted through for each.
   const counts = new Map<string, number>()
   return ({ name }, ref) => {
     const safe = safeName(Buffer.from(name ?? []).toString('utf8')) || ref
+    const folded = foldedName(safe)
     let unique = safe
-    for (let count = counts.get(safe) ?? 2; taken.has(unique); count += 1) {
+    for (let count = counts.get(folded) ?? 2; taken.has(foldedName(unique)); count += 1) {
       unique = `${safe} (${count})`
-      counts.set(safe, count + 1)
+      counts.set(folded, count + 1)
     }
-    taken.add(unique)
+    taken.add(foldedName(unique))
     return unique
   }
+}
+
+function foldedName(name: string): string {
+  return name.normalize('NFC').toLowerCase()
 }
 
 /** Without what a tool would take for a place elsewhere. */

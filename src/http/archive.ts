@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Readable, type Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 
@@ -22,18 +23,24 @@ const NANOSECONDS = 1_000_000n
 /** What a ZIP can say of a time: from 1980 on. */
 const ZIP_TIME_MIN = Date.UTC(1980, 0, 1)
 
+/** What the tar writer can say of a time: from 1970 on, and into 2038. */
+const TAR_TIME_MAX = (2 ** 31 - 1) * 1000
+
 /** Writes a ZIP, not compressed: photos and films are. Rejects when something is missing; then `to` must be cut. */
 export async function writeZip(to: Writable, { entries, fetch, signal }: Archive): Promise<void> {
   const zip = new ZipFile()
   // Told by the content itself, below.
   zip.on('error', () => undefined)
   let content: Readable | undefined
-  const written = pipeTo(zip.outputStream as Readable, to, signal)
+  const output = zip.outputStream as Readable & Writable
+  const written = pipeTo(output, to, signal)
   // Awaited at the end; whoever leaves while folders are read must not be an error that nobody handles.
   written.catch(() => undefined)
   try {
     for await (const { path, node } of entries) {
       signal.throwIfAborted()
+      // Folders and links are written whether anybody reads or not.
+      if (output.writableNeedDrain) await Promise.race([once(output, 'drain', { signal }), written])
       const mtime = new Date(Math.max(timeOf(node) ?? 0, ZIP_TIME_MIN))
       const mode = modeOf(node)
       if (node.type === 'directory') zip.addEmptyDirectory(path, { mtime, mode })
@@ -48,15 +55,19 @@ export async function writeZip(to: Writable, { entries, fetch, signal }: Archive
         content = Readable.from(bytesOfPieces(readFileContent(fetch, node.parts)), {
           objectMode: false,
         })
+        // What is added before all of a file has left waits, and the ZIP calls itself once for each that did.
+        const left = once(output, 'unpipe', { signal })
+        left.catch(() => undefined)
         zip.addReadStream(content, path, { mtime, mode, compress: false, size })
         await Promise.race([finished(content), written])
+        await Promise.race([left, written])
       }
     }
     zip.end()
     await written
   } catch (error) {
     content?.destroy()
-    ;(zip.outputStream as Readable).destroy()
+    output.destroy()
     await written.catch(() => undefined)
     throw error
   }
@@ -65,13 +76,16 @@ export async function writeZip(to: Writable, { entries, fetch, signal }: Archive
 /** Writes a tar, with modes, times and links. */
 export async function writeTar(to: Writable, { entries, fetch, signal }: Archive): Promise<void> {
   const tar = pack()
-  const written = pipeTo(tar as unknown as Readable, to, signal)
+  const output = tar as unknown as Readable
+  const written = pipeTo(output, to, signal)
   // As for a ZIP.
   written.catch(() => undefined)
   try {
     for await (const { path, node } of entries) {
       signal.throwIfAborted()
-      const head = { name: path, mode: modeOf(node), mtime: new Date(timeOf(node) ?? 0) }
+      // As for a ZIP.
+      if (to.writableNeedDrain) await Promise.race([once(to, 'drain', { signal }), written])
+      const head = { name: path, mode: modeOf(node), mtime: tarTimeOf(node) }
       if (node.type === 'directory') await open(tar, { ...head, type: 'directory' }).taken
       else if (node.type === 'symlink')
         await open(tar, { ...head, type: 'symlink', linkname: Buffer.from(node.target).toString() })
@@ -122,6 +136,10 @@ const SYMLINK_MODE = 0o120_777
 
 function modeOf(node: NodeFields & { readonly type: string }): number {
   return node.permission ?? (node.type === 'directory' ? 0o755 : 0o644)
+}
+
+function tarTimeOf(node: NodeFields): Date {
+  return new Date(Math.min(Math.max(timeOf(node) ?? 0, 0), TAR_TIME_MAX))
 }
 
 /** Milliseconds since 1970. */

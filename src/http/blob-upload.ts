@@ -13,6 +13,7 @@ import {
   UPLOADED_BYTES_MAX,
   UPLOADS_MAX,
 } from './limits.ts'
+import { openAtOnce } from './at-once.ts'
 import { boundaryOf, readMultipart } from './multipart.ts'
 import { bodyOf, sendPerkeepJson } from './respond.ts'
 import type { Route } from './server.ts'
@@ -41,20 +42,7 @@ export function uploadRoutes(parts: UploadParts): UploadRoutes {
   const { door, onReceived } = parts
   const large = openBudget(LARGE_PARTS_MAX)
   const storing = openBudget(UPLOADED_BYTES_MAX)
-  let uploads = 0
-
-  function counted(route: Route): Route {
-    return async (request, response) => {
-      if (uploads >= UPLOADS_MAX)
-        throw new PeerkeepError('BUSY', 'too many uploads at a time; try again')
-      uploads += 1
-      try {
-        await route(request, response)
-      } finally {
-        uploads -= 1
-      }
-    }
-  }
+  const counted = openAtOnce(UPLOADS_MAX, 'uploads')
 
   return {
     batch: counted(async (request, response) => {

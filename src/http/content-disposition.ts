@@ -1,3 +1,5 @@
+import { SHOWN_NAME_MAX } from './file-limits.ts'
+
 /** Characters of a name that need no quotes in a header (RFC 9110, a token). */
 const TOKEN = /^[\w!#$&+.^`|~-]+$/
 
@@ -10,6 +12,7 @@ export function contentDisposition(isInline: boolean, name: Uint8Array | undefin
   const text = Buffer.from(name ?? [])
     .toString('utf8')
     .replaceAll(/[\p{Cc}/\\]/gu, '_')
+    .slice(0, SHOWN_NAME_MAX)
   if (text === '') return kind
   if (TOKEN.test(text)) return `${kind}; filename=${text}`
   const plain = text.replaceAll(/[^\x20-\x7e]|["\\%]/g, '_')

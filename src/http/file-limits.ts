@@ -12,3 +12,12 @@ export const FIELD_BYTES_MAX = 1024
 
 /** Files of one upload by a form. */
 export const UPLOADED_FILES_MAX = 10_000
+
+/** Downloads and archives at a time: each reads some blobs ahead, half a megabyte of usual ones. */
+export const DOWNLOADS_MAX = 128
+
+/** Uploads by a form at a time: each has up to 20 MB that are not durable. */
+export const FORM_UPLOADS_MAX = 8
+
+/** Characters of a name in a head; longer ones make clients refuse the whole answer. */
+export const SHOWN_NAME_MAX = 200

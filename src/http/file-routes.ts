@@ -1,8 +1,11 @@
 import type { BlobRef } from '../blob/ref.ts'
+import type { Right } from '../node/auth-methods.ts'
 import type { Node } from '../node/node.ts'
 import { archiveRoute } from './archive-route.ts'
+import { openAtOnce } from './at-once.ts'
 import { roots } from './discovery.ts'
 import { downloadRoute } from './file-download.ts'
+import { DOWNLOADS_MAX, FORM_UPLOADS_MAX } from './file-limits.ts'
 import type { Gate } from './gate.ts'
 import type { Metrics } from './metrics.ts'
 import type { FindRoute, Route } from './server.ts'
@@ -25,17 +28,23 @@ export function fileRoutes({ node, gate, metrics }: FileParts): FindRoute {
     mediaType: async ref => (await node.index.facts(ref))?.mediaType,
   })
   const tree = treeRoute(fetch)
-  const guarded = (route: Route): Route => metrics.counted('files', gate.guard('all', route))
-  const archive = guarded(archiveRoute({ ...system, fetch }))
-  const uploadHelper = guarded(uploadHelperRoute({ door: node.door, note: node.loose.note }))
+  const reading = openAtOnce(DOWNLOADS_MAX, 'downloads')
+  const writing = openAtOnce(FORM_UPLOADS_MAX, 'uploads')
+  const guarded = (right: Right, route: Route): Route =>
+    metrics.counted('files', gate.guard(right, route))
+  const archive = guarded('get', reading(archiveRoute({ ...system, fetch })))
+  const uploadHelper = guarded(
+    'upload',
+    writing(uploadHelperRoute({ door: node.door, note: node.loose.note })),
+  )
   return (method, path) => {
     if (method === 'POST' && path === roots.ui) return uploadHelper
     if (method === 'POST' && path === roots.download) return archive
     if (method === 'GET' && path.startsWith(roots.tree))
-      return guarded(tree(path.slice(roots.tree.length)))
+      return guarded('get', tree(path.slice(roots.tree.length)))
     if ((method === 'GET' || method === 'HEAD') && path.startsWith(roots.download)) {
       const ref = path.slice(roots.download.length).split('/')[0] ?? ''
-      return guarded(download(ref))
+      return guarded('get', reading(download(ref)))
     }
     return undefined
   }

@@ -46,10 +46,45 @@ test('names that a ZIP cannot begin with and names that stand twice get others',
     named('a', 2n),
     named('a (2)', 1n),
     named('a', 3n),
+    named('A', 4n),
+    named('e\u0301', 5n),
+    named('\u00e9', 6n),
   ]
   const found = await Array.fromAsync(archiveEntries(map.fetch, refs))
   assert.deepEqual(
     found.map(({ path }) => path),
-    ['C_ old', 'a', 'a (2)', 'a (2) (2)', 'a (3)'],
+    ['C_ old', 'a', 'a (2)', 'a (2) (2)', 'a (3)', 'A (4)', 'e\u0301', '\u00e9 (2)'],
   )
 })
+
+// A ZIP queues what comes while a file is under way; a tar queues whatever has no content.
+for (const [kind, write, pieces] of [
+  ['zip', writeZip, 5],
+  ['tar', writeTar, 0],
+] as const) {
+  test(`folders of a ${kind} wait for whoever reads it slowly`, async () => {
+    const map = new BlobMap()
+    const part = { size: 65_536, blobRef: map.keep(Buffer.alloc(65_536, 1)) }
+    const file = {
+      type: 'file',
+      name: Buffer.from('f'),
+      parts: Array.from({ length: pieces }, () => part),
+    } as const
+    const to = new PassThrough({ highWaterMark: 16_384 })
+    let asked = 0
+    async function* entries(): AsyncGenerator<ArchiveEntry> {
+      yield { path: 'f', node: file }
+      for (; asked < 10_000; asked += 1) {
+        if (asked % 100 === 0) await setImmediate()
+        yield { path: `d${asked}`, node: folder }
+      }
+    }
+    const signal = new AbortController().signal
+    const written = write(to, { entries: entries(), fetch: map.fetch, signal })
+    for (let turn = 0; turn < 3000 && asked < 10_000; turn += 1) await setImmediate()
+    assert.ok(asked < 1000, `${asked} folders are in memory`)
+    to.resume()
+    await written
+    assert.equal(asked, 10_000)
+  })
+}

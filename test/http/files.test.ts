@@ -143,6 +143,20 @@ describe('one file', () => {
     assert.equal(start.body.length, 100)
   })
 
+  test('that something is missing is not kept for as long as content', async () => {
+    const blobRef = refOf(Buffer.from('comes tomorrow'))
+    const { status, headers } = await ask(
+      served.port,
+      `/ui/download/${await storeFile([{ size: 14, blobRef }])}`,
+    )
+    assert.equal(status, 404)
+    const names = ['etag', 'expires', 'content-disposition', 'accept-ranges']
+    assert.deepEqual(
+      names.filter(name => headers[name] !== undefined),
+      [],
+    )
+  })
+
   test('names cannot add headers', async () => {
     const ref = await storeFile([], 'a\r\nset-cookie: x"\\\u202e;é.txt')
     const { headers } = await ask(served.port, `/ui/download/${ref}`)
