@@ -161,5 +161,5 @@ export const ZIP_MANIFEST_MAX = 32 * 1024 * 1024
 /** Blobs of a foreign store whose places are kept with one write. */
 export const SOURCE_ROWS_TOGETHER = 2000
 
-/** Blobs that are put into the order of the disk together: some ten megabytes of refs. */
-export const COPY_GROUP_REFS = 50_000
+/** Blobs that are put into the order of the disk together: some 25 MB of refs and places. */
+export const COPY_GROUP_REFS = 100_000
