@@ -114,7 +114,8 @@ async function openOther({ node, name, credentials }: OpenPlace): Promise<BlobSt
     case 'http':
       return openHttpStore({ ...system, ...httpCredentials(name.url, credentials.auth) })
     case 'bucket':
-      return openBelow(node, name, credentials)
+      // What is copied was looked for in the listing.
+      return openBelow(node, { ...name, isLackedKnown: true }, credentials)
     case 'folder':
       await requireNoPacks(system, name.directory)
       return openFolderStore({ ...system, directory: name.directory, mayMake: true })
@@ -155,12 +156,18 @@ async function requireNoPacks({ files }: Node['system'], directory: string): Pro
   )
 }
 
+interface BucketPlace {
+  readonly bucket: string
+  readonly prefix: string
+  readonly isLackedKnown?: boolean
+}
+
 async function openBelow(
   { system }: Node,
-  { bucket, prefix }: { readonly bucket: string; readonly prefix: string },
+  { bucket, ...place }: BucketPlace,
   credentials: PlaceCredentials,
 ): ReturnType<typeof openS3Store> {
-  return openS3Store({ ...system, prefix, bucket: await bucketOf({ bucket }, credentials) })
+  return openS3Store({ ...system, ...place, bucket: await bucketOf({ bucket }, credentials) })
 }
 
 function bucketOf(
