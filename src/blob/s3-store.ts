@@ -123,10 +123,7 @@ function openObjects(options: S3StoreOptions): Objects {
 
   /** One request where the server can be trusted with the question, else one to look and one to put. */
   async function add(blob: VerifiedBlob): Promise<boolean> {
-    if (options.isLackedKnown === true) {
-      await put(blob)
-      return true
-    }
+    if (options.isLackedKnown === true) return put(blob).then(() => true)
     let isOurs = false
     if (keepsTaken === true && blob.bytes.length < S3_HEAD_FIRST_BYTES) {
       const { outcome, isRepeated } = await putNew(blob)
@@ -168,13 +165,18 @@ function openObjects(options: S3StoreOptions): Objects {
     const kept = damagedKey(ref)
     await requests.run((bucket, signal) => bucket.copy(prefix + ref, kept, signal))
     await requests.run((bucket, signal) => bucket.delete(prefix + ref, signal))
-    const message =
-      `The blob ${ref} is damaged in the bucket ${options.bucket.name}: its bytes are not what they were. They are ` +
-      `now in ${kept}, and the blob can be stored again.`
-    throw new PeerkeepError('BLOB_DAMAGED', message, { details: { ref, key: kept } })
+    throw damageError(options.bucket.name, ref, kept)
   }
 
   return { requests, size, read, add, remove, setAsideUnlessMended }
+}
+
+function damageError(bucket: string, ref: BlobRef, kept: string): PeerkeepError {
+  return new PeerkeepError(
+    'BLOB_DAMAGED',
+    `The blob ${ref} is damaged in the bucket ${bucket}: its bytes are not what they were. They are now in ${kept}, and the blob can be stored again.`,
+    { details: { ref, key: kept } },
+  )
 }
 
 /** Maps with as many at once as requests may run, however many there are. */
