@@ -123,7 +123,7 @@ async function openOther({ node, name, credentials }: OpenPlace): Promise<BlobSt
       return openPeer(node, name.name)
     case 'here':
     case 'vault':
-      throw new PeerkeepError('BAD_USAGE', `${name.kind} cannot stand here: ${FORMS}`)
+      throw new PeerkeepError('REFUSED', `there are no vaults in this version yet: ${FORMS}`)
   }
 }
 

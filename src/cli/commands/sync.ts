@@ -17,17 +17,19 @@ export function defineSync({ program, cli, env }: CommandHost): void {
     .command('sync')
     .summary('copy blobs between places')
     .description(
-      `Copies every blob that TO lacks from FROM. Nothing is deleted; what was copied stays when it is stopped, and
-the next run goes on from there. A place is
+      `Copies every blob that TO lacks from FROM. Nothing is deleted. What was copied
+stays when it is stopped; the next run goes on from there. A place is
 
-  here                        the blobs of this device
-  peer:DEVICE                 the blobs of another device that is connected
-  http://HOST:PORT            a Perkeep server, or another node (also https://)
-  plain+s3://BUCKET/PREFIX    a bucket in Perkeep's layout, not encrypted; read also where Perkeep packs it
-  plain+file:///DIRECTORY     a folder in Perkeep's layout, not encrypted; read in any of its layouts
+  here                       the blobs of this device
+  peer:DEVICE                those of another device that is connected
+  http://HOST:PORT           a Perkeep server, or another node (or https)
+  plain+s3://BUCKET/PREFIX   a bucket as Perkeep has it, not encrypted
+  plain+file:///DIRECTORY    a folder as Perkeep has it, not encrypted
 
-A server's name and password stand in PEERKEEP_SYNC_AUTH=userpass:USER:PASSWORD (or token:SECRET), those of a bucket
-where the AWS tools look: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL, ~/.aws.`,
+As FROM, a bucket or folder may be packed by Perkeep, too. A server's name and
+password stand in PEERKEEP_SYNC_AUTH=userpass:USER:PASSWORD (or token:SECRET).
+Those of a bucket are found where the AWS tools look: AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL, ~/.aws.`,
     )
     .argument('<from>', 'where the blobs are')
     .argument('<to>', 'where they shall be')
