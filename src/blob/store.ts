@@ -63,8 +63,8 @@ export interface StretchSource {
 }
 
 /**
- * Says in which order many blobs are best read, for a store where they lie one behind the other: a disk that turns reads ten
- * thousand blobs in a minute in their order, and in an hour by their refs. A separate interface: packs have it.
+ * Says in which order many blobs are best read, for a store where they lie one behind the other: a disk that turns finds a
+ * hundred places a second, and reads on from one at full speed. A separate interface: packs have it.
  */
 export interface ReadingOrder {
   /** The same blobs; those that are not here any more stand at the end. */
