@@ -1,22 +1,20 @@
 import { PeerkeepError } from '../base/errors.ts'
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import { type BlobRef, isBlobRef, parseBlobRef } from '../blob/ref.ts'
-import type { IndexedClaim, PermanodeState } from '../index/queries.ts'
+import type { IndexedClaim } from '../index/queries.ts'
+import { readQuery } from '../index/search-read.ts'
 import type { Node } from '../node/node.ts'
 import { parseSchema } from '../schema/parse-schema.ts'
-import { formatTime, parseTime } from '../schema/time.ts'
+import { formatTime } from '../schema/time.ts'
 import { roots } from './discovery.ts'
 import type { Gate } from './gate.ts'
 import { goneSignal } from './gone-signal.ts'
-import {
-  DESCRIBE_CHILDREN_MAX,
-  DESCRIBE_DEPTH_MAX,
-  DESCRIBE_REFS_MAX,
-  FOUND_MAX,
-} from './limits.ts'
+import { DESCRIBE_REFS_MAX, FOUND_MAX } from './limits.ts'
 import type { Metrics } from './metrics.ts'
 import { queryOf, readJsonBody, sendPerkeepJson } from './respond.ts'
-import { describeBlobs, type Described, type DescribeRule, metaOf } from './search-describe.ts'
+import { describeBlobs, type Described, metaOf } from './search-describe.ts'
+import { queryRoute } from './search-query.ts'
+import { CHILDREN_SHOWN, countOf, describeRequestOf, timeOf } from './search-requests.ts'
 import type { FindRoute, Route } from './server.ts'
 
 interface SearchParts {
@@ -25,10 +23,7 @@ interface SearchParts {
   readonly metrics: Metrics
 }
 
-/** Children of a directory that are listed where nothing else is asked: Perkeep's number. */
-const CHILDREN_SHOWN = 50
-
-/** What of Perkeep's search handler its tools need to find their way: describe, claims, and permanodes by an attribute. */
+/** Perkeep's search handler (PROTOCOL 11), but for its web socket. */
 export function searchRoutes({ node, gate, metrics }: SearchParts): FindRoute {
   const guarded = (route: Route): Route => metrics.counted('search', gate.guard('all', route))
   const describe = guarded(describeRoute(node))
@@ -41,6 +36,8 @@ export function searchRoutes({ node, gate, metrics }: SearchParts): FindRoute {
     'GET permanodeattr': guarded(withAttributeRoute(node)),
     'GET signerattrvalue': guarded(signerAttributeRoute(node)),
     'GET recent': guarded(recentRoute(node)),
+    'POST query': guarded(queryRoute(node)),
+    'GET signerpaths': guarded(signerPathsRoute(node)),
   }
   const root = `${roots.search}camli/search/`
   return (method, path) => {
@@ -61,57 +58,9 @@ function describeRoute(node: Node): Route {
             maxDirChildren: Number(query.get('maxdirchildren') ?? 0),
             at: query.get('at'),
           }
-    const described = await describeBlobs(node, {
-      refs: refsOf(body),
-      depth: Math.min(countOf(body['depth'], 1), DESCRIBE_DEPTH_MAX),
-      childrenMax: Math.min(countOf(body['maxDirChildren'], CHILDREN_SHOWN), DESCRIBE_CHILDREN_MAX),
-      at: timeOf(body['at']),
-      rules: rulesOf(body['rules'], 0),
-    })
+    const described = await describeBlobs(node, describeRequestOf(body))
     sendPerkeepJson(response, { meta: metaOf(described) })
   }
-}
-
-function refsOf(body: JsonObject): BlobRef[] {
-  const { blobref, blobrefs } = body
-  const texts = [...(Array.isArray(blobrefs) ? (blobrefs as JsonValue[]) : []), blobref]
-  const named = texts.filter(text => typeof text === 'string' && text !== '') as string[]
-  // None at all is what pk-mount asks for while there are no roots.
-  if (named.length > DESCRIBE_REFS_MAX)
-    throw new PeerkeepError(
-      'BAD_USAGE',
-      `at most ${DESCRIBE_REFS_MAX} blobs can be described at once`,
-    )
-  return named.map(parseBlobRef)
-}
-
-function countOf(value: JsonValue | undefined, otherwise: number): number {
-  return Number.isSafeInteger(value) && Number(value) > 0 ? Number(value) : otherwise
-}
-
-function timeOf(value: JsonValue | undefined): bigint | undefined {
-  if (typeof value !== 'string' || value === '') return undefined
-  const time = parseTime(value)
-  if (time !== undefined) return time
-  throw new PeerkeepError('BAD_USAGE', 'at must be a time such as 2026-03-04T12:00:00Z')
-}
-
-/** Rules nest as deep as there is depth. */
-function rulesOf(value: JsonValue | undefined, level: number): DescribeRule[] {
-  if (!Array.isArray(value) || level >= DESCRIBE_DEPTH_MAX) return []
-  return (value as JsonValue[]).slice(0, DESCRIBE_REFS_MAX).flatMap(entry => {
-    if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return []
-    const rule = entry as JsonObject
-    const { attrs, ifCamliNodeType } = rule
-    return {
-      ifResultRoot: rule['ifResultRoot'] === true,
-      ifCamliNodeType: typeof ifCamliNodeType === 'string' ? ifCamliNodeType : '',
-      attributes: (Array.isArray(attrs) ? (attrs as JsonValue[]) : []).filter(
-        name => typeof name === 'string',
-      ),
-      rules: rulesOf(rule['rules'], level + 1),
-    }
-  })
 }
 
 function claimsRoute(node: Node): Route {
@@ -152,18 +101,27 @@ async function signerOf(node: Node, ref: BlobRef): Promise<BlobRef | undefined> 
   return isBlobRef(signer) ? signer : undefined
 }
 
-/** Files by the digest of their content: those that have a permanode for it (`put --filenodes`, vivify). */
+/** Files by the digest of their content: those with facts, and those that have a permanode for it (`put --filenodes`, vivify). */
 function filesRoute(node: Node): Route {
   return async (request, response) => {
     const files: Record<string, JsonValue> = {}
     for (const text of queryOf(request).getAll('wholedigest').slice(0, DESCRIBE_REFS_MAX)) {
-      const permanode = await node.index.plannedPermanode(parseBlobRef(text))
-      const state = permanode && (await node.index.permanode(permanode))
-      const found = (state?.attributes.get('camliContent') ?? []).filter(isBlobRef)
+      const found = await filesOf(node, parseBlobRef(text))
       files[text] = found.length > 0 ? found : null
     }
     sendPerkeepJson(response, { files })
   }
+}
+
+async function filesOf(node: Node, wholeRef: BlobRef): Promise<BlobRef[]> {
+  const permanode = await node.index.plannedPermanode(wholeRef)
+  const state = permanode && (await node.index.permanode(permanode))
+  const found = new Set((state?.attributes.get('camliContent') ?? []).filter(isBlobRef))
+  for await (const file of node.index.filesOfContent(wholeRef)) {
+    if (found.size >= FOUND_MAX) break
+    if ((await node.index.facts(file))?.wholeRef === wholeRef) found.add(file)
+  }
+  return [...found]
 }
 
 /** What refers to a blob: permanodes by their claims, and schema. */
@@ -242,45 +200,21 @@ interface AttributeSearch {
   readonly signal: AbortSignal
 }
 
-/** All permanodes are looked at; the newest that have the value come first. */
-async function permanodesWith(node: Node, search: AttributeSearch): Promise<BlobRef[]> {
+/** The newest that have the value come first. */
+async function permanodesWith(node: Node, search: AttributeSearch): Promise<readonly BlobRef[]> {
   const { attribute, value, max, at, signal } = search
-  const found: { readonly ref: BlobRef; readonly modified: bigint }[] = []
-  for await (const ref of node.index.permanodes()) {
-    signal.throwIfAborted()
-    const state = await node.index.permanode(ref, at)
-    if (!state || state.isDeleted || isOwnAffair(state)) continue
-    const values = attribute === '' ? ['any'] : (state.attributes.get(attribute) ?? [])
-    const isFound = value === '' ? values.length > 0 : values.includes(value)
-    if (isFound) keepNewest(found, { ref, modified: state.modified }, max)
-  }
-  return found.map(({ ref }) => ref)
-}
-
-/** What Peerkeep keeps for itself about devices is nothing that a person looks for. */
-function isOwnAffair({ key }: PermanodeState): boolean {
-  return key !== undefined && /^peerkeep:(?!backup:)/.test(key)
-}
-
-/** Inserts in the order of time, newest first, and drops what is one too many. */
-function keepNewest<Item extends { readonly modified: bigint }>(
-  found: Item[],
-  item: Item,
-  max: number,
-): void {
-  const at = found.findIndex(({ modified }) => modified < item.modified)
-  if (at === -1) found.push(item)
-  else found.splice(at, 0, item)
-  if (found.length > max) found.pop()
+  const permanode =
+    value === '' ? { attr: attribute, numValue: { min: 1 }, at } : { attr: attribute, value, at }
+  const query = readQuery({ sort: '-mod', limit: max })
+  return (await node.search.run({ ...query, constraint: { permanode } }, { signal })).refs
 }
 
 function recentRoute(node: Node): Route {
   return async (request, response) => {
     const n = Number(queryOf(request).get('n'))
     const max = Number.isSafeInteger(n) && n >= 1 && n <= FOUND_MAX ? n : 50
-    const signal = goneSignal(response)
-    const search = { attribute: '', value: '', max, at: undefined, signal }
-    const refs = await permanodesWith(node, search)
+    const query = readQuery({ constraint: { camliType: 'permanode' }, sort: '-mod', limit: max })
+    const { refs } = await node.search.run(query, { signal: goneSignal(response) })
     const recent: JsonValue[] = []
     for (const ref of refs) {
       const modified = (await node.index.permanode(ref))?.modified ?? 0n
@@ -296,4 +230,40 @@ function recentRoute(node: Node): Route {
       meta: metaOf(described),
     })
   }
+}
+
+/** Permanodes that have, or had, a blob at one of their paths. */
+function signerPathsRoute(node: Node): Route {
+  return async (request, response) => {
+    const target = parseBlobRef(queryOf(request).get('target') ?? '')
+    const paths: JsonValue[] = []
+    const bases = new Set<BlobRef>()
+    for await (const by of node.index.edgesTo(target)) {
+      if (paths.length >= FOUND_MAX) break
+      const path = await pathOf(node, by, target)
+      if (!path) continue
+      paths.push(path.shown)
+      bases.add(path.base)
+    }
+    const described = await describeFound(node, [...bases, target])
+    sendPerkeepJson(response, { paths: paths.length > 0 ? paths : null, meta: metaOf(described) })
+  }
+}
+
+const PATH_PREFIX = 'camliPath:'
+
+/** What a claim says of a path, if it acts and still holds. */
+async function pathOf(
+  node: Node,
+  claimRef: BlobRef,
+  target: BlobRef,
+): Promise<{ readonly base: BlobRef; readonly shown: JsonObject } | undefined> {
+  const bytes = await node.store.fetch(claimRef)
+  const schema = bytes && parseSchema(bytes)
+  if (schema?.type !== 'claim' || !('attribute' in schema.claim)) return undefined
+  const { attribute, permanode: base } = schema.claim
+  if (!attribute.startsWith(PATH_PREFIX)) return undefined
+  const state = await node.index.permanode(base)
+  if (state?.attributes.get(attribute)?.includes(target) !== true) return undefined
+  return { base, shown: { claimRef, baseRef: base, suffix: attribute.slice(PATH_PREFIX.length) } }
 }

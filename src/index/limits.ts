@@ -42,3 +42,33 @@ export const SLEEPING_KEYS_MAX = 1000
 
 /** Rows of edges that one walk passes for each ref that is asked for: where they are sparser, each is looked up. */
 export const NEEDERS_ROWS_PER_REF = 20
+
+/** Levels of constraints in constraints, and of parentheses: far more than a person writes; each costs a stack frame. */
+export const QUERY_DEPTH_MAX = 32
+
+/** Characters of a regular expression, whose program grows with its length and its counts. */
+export const REGEXP_CHARACTERS_MAX = 1000
+
+/** Characters of a search expression. */
+export const EXPRESSION_CHARACTERS_MAX = 10_000
+
+/** Terms of an expression or query: each may be held against every permanode. */
+export const QUERY_TERMS_MAX = 500
+
+/** Blobs in one answer: so many refs are kept, in order, while a search runs; where there are more, the answer says where to go on. */
+export const RESULTS_MAX = 100_000
+
+/** Blobs in an answer where nothing is asked: Perkeep's number. */
+export const RESULTS_DEFAULT = 200
+
+/** Blobs looked at below one directory for `contains` and `recursiveContains`. */
+export const CONTAINED_MAX = 100_000
+
+/** Directories up or relations along that one test follows. */
+export const RELATED_MAX = 10_000
+
+/** Things that are spread over a map: so many are held, with their places. */
+export const MAP_RESULTS_MAX = 20_000
+
+/** Rows of a source that are counted to find the narrowest: where all are larger, each costs some milliseconds to find out. */
+export const PLAN_PROBE_MAX = 2000

@@ -23,10 +23,13 @@ import {
   queryBackups,
   queryClaims,
   queryFacts,
+  queryFilesOfContent,
   queryPermanode,
   queryPermanodes,
   queryPlannedPermanode,
+  querySaid,
   querySnapshots,
+  queryStates,
 } from './permanode-queries.ts'
 import type { Index, MissingBlob } from './queries.ts'
 import { VERSION, dateOfText, lastField, rangeAfter } from './rows.ts'
@@ -66,7 +69,16 @@ export async function openIndex(parts: IndexParts): Promise<Index> {
 
 type PermanodeQueries = Pick<
   Index,
-  'permanode' | 'claims' | 'plannedPermanode' | 'permanodes' | 'backups' | 'snapshots' | 'facts'
+  | 'permanode'
+  | 'claims'
+  | 'plannedPermanode'
+  | 'permanodes'
+  | 'permanodesSaid'
+  | 'states'
+  | 'filesOfContent'
+  | 'backups'
+  | 'snapshots'
+  | 'facts'
 >
 
 function permanodeQueries(ground: Ground): PermanodeQueries {
@@ -75,6 +87,9 @@ function permanodeQueries(ground: Ground): PermanodeQueries {
     claims: ref => queryClaims(ground, ref),
     plannedPermanode: async key => queryPlannedPermanode(ground, key),
     permanodes: after => queryPermanodes(ground.rows, after),
+    permanodesSaid: (attribute, value) => querySaid(ground.rows, attribute, value),
+    states: () => queryStates(ground.rows),
+    filesOfContent: wholeRef => queryFilesOfContent(ground.rows, wholeRef),
     async *backups() {
       yield* await queryBackups(ground)
     },

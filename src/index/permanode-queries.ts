@@ -18,8 +18,8 @@ import {
   withDeletes,
 } from './evaluate.ts'
 import { isActing, isMember, membersOf, twinsOf } from './members.ts'
-import type { Backup, IndexedClaim, PermanodeState, Snapshot } from './queries.ts'
-import { anchorOf, anchorOfKey, dateOfText, lastField, rangeAfter } from './rows.ts'
+import type { Backup, IndexedClaim, PermanodeState, SettledState, Snapshot } from './queries.ts'
+import { anchorOf, anchorOfKey, dateOfText, lastField, rangeAfter, saidPrefix } from './rows.ts'
 import { type StateRow, computeState, readState } from './state.ts'
 
 /** The state of a permanode: from its row where that is settled, else from its claims. */
@@ -67,6 +67,40 @@ export async function queryPlannedPermanode(
 /** Own permanodes; of several blobs that are one, the one that stands for all. */
 export async function* queryPermanodes(rows: KeyValue, after?: BlobRef): AsyncGenerator<BlobRef> {
   for await (const [key] of rows.scan(rangeAfter('state|', after))) yield lastField(key) as BlobRef
+}
+
+export async function* querySaid(
+  rows: KeyValue,
+  attribute: string,
+  value: string,
+): AsyncGenerator<BlobRef> {
+  for await (const [key] of rows.scan(prefixRange(saidPrefix(attribute, value))))
+    yield lastField(key) as BlobRef
+}
+
+export async function* queryStates(
+  rows: KeyValue,
+): AsyncGenerator<readonly [ref: BlobRef, state: SettledState | undefined]> {
+  for await (const [key, text] of rows.scan(prefixRange('state|'))) {
+    const state = readState(text)
+    yield [lastField(key) as BlobRef, state && settledState(state)]
+  }
+}
+
+function settledState({ isDeleted: isGone, attributes, modified }: StateRow): SettledState {
+  return {
+    isDeleted: isGone,
+    attributes: new Map([...attributes].map(([name, values]) => [name, [...values]])),
+    modified: modified === undefined ? undefined : dateOfText(modified),
+  }
+}
+
+export async function* queryFilesOfContent(
+  rows: KeyValue,
+  wholeRef: string,
+): AsyncGenerator<BlobRef> {
+  for await (const [key] of rows.scan(prefixRange(`whole|${wholeRef}|`)))
+    yield lastField(key) as BlobRef
 }
 
 export async function queryBackups(ground: Ground): Promise<Backup[]> {

@@ -29,6 +29,16 @@ export interface Index extends AsyncDisposable {
   /** Permanodes, deleted ones too, in ascending order. */
   permanodes(after?: BlobRef): AsyncIterable<BlobRef>
 
+  /**
+   * Permanodes of which any claim ever said that `attribute` is `value`, in order: all that have, or had, the value are
+   * among them, foreign ones too.
+   */
+  permanodesSaid(attribute: string, value: string): AsyncIterable<BlobRef>
+  /** Own permanodes with their states as they are now, in order; undefined where a row is too large to hold one. */
+  states(): AsyncIterable<readonly [ref: BlobRef, state: SettledState | undefined]>
+  /** Files of which anybody said that this is the digest of their content, in order; `facts` tells whose word counts. */
+  filesOfContent(wholeRef: string): AsyncIterable<BlobRef>
+
   /** All backups that are not deleted, by device, then name. */
   backups(): AsyncIterable<Backup>
   /** A backup's snapshots, oldest first: every `camliContent` that a live claim ever set. */
@@ -135,6 +145,14 @@ export interface AdoptedKey extends KnownKey {
 }
 
 export type DeviceRole = 'admin' | 'device'
+
+/** The state of a permanode as far as its claims tell. */
+export interface SettledState {
+  readonly isDeleted: boolean
+  readonly attributes: ReadonlyMap<string, readonly string[]>
+  /** Undefined while no claim had an effect. */
+  readonly modified: Nanoseconds | undefined
+}
 
 export interface PermanodeState {
   readonly ref: BlobRef

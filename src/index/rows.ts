@@ -29,6 +29,8 @@ import type { KeyId } from '../schema/signer.ts'
  * | `cert|KEYID|PERMANODE|DATE|ID` | role | certificates, by whom |
  * | `revoke|KEYID|PERMANODE|DATE|ID` | manifest | revocations, by whom: the static-set of what stays valid |
  * | `fact|FILE|DATE|KEYID|ID` | facts | what a device says about a file's content |
+ * | `whole|WHOLE|FILE` | | facts say that this is the digest of the file's content |
+ * | `said|DIGEST|PERMANODE` | | a claim says that an attribute of the permanode has a value: DIGEST is of both |
  * | `back|TO|FROM` | `n` when FROM needs TO | edges, backwards; forwards they are in the blob |
  * | `latest|KEYID` | DATE | latest date of what is due, by signer |
  * | `horizon` | DATE | latest of all of them |
@@ -70,7 +72,7 @@ import type { KeyId } from '../schema/signer.ts'
  * | `todo|clock` | the clock was ahead: make what is dated too late not due again |
  * | `dirty|REF` | fold what REF (a permanode, or a claim about one) changes |
  */
-export const VERSION = '2'
+export const VERSION = '3'
 
 /** Fixed-width decimal of a date; the offset keeps years before 1970 positive. */
 export function dateText(date: Nanoseconds): string {
@@ -147,6 +149,11 @@ export function anchorOf({ id, plannedKey }: Pick<SignedRow, 'id' | 'plannedKey'
 /** Planned keys are any text of any length; rows hold their digest. */
 export function anchorOfKey(plannedKey: string): string {
   return `k${hash('sha224', JSON.stringify(plannedKey), 'hex')}`
+}
+
+/** Attributes and values are any text of any length; rows hold the digest of both. */
+export function saidPrefix(attribute: string, value: string): string {
+  return `said|${hash('sha224', JSON.stringify([attribute, value]), 'hex')}|`
 }
 
 export function claimKey(

@@ -8,7 +8,7 @@ import type { Draft } from './draft.ts'
 import { letterOf } from './letters.ts'
 import { noteStays } from './listing.ts'
 import { type ReadBlob, typeName } from './read-blob.ts'
-import { type MetaRow, type SignedRow, anchorOf, dateText, writeMeta } from './rows.ts'
+import { type MetaRow, type SignedRow, anchorOf, dateText, saidPrefix, writeMeta } from './rows.ts'
 import { type StateUpdates, rowsToUpdate } from './state-updates.ts'
 import { devicePermanodePrefix } from './trust-claims.ts'
 import type { KeyRole } from './trust-fold.ts'
@@ -144,7 +144,10 @@ function takeSigned(taking: Taking, blob: SignedBlob): void {
   const { schema, ref, keyId } = blob
   if (schema.type === 'facts') {
     const place = `${dateText(schema.date)}|${keyId}|${blob.id}`
-    for (const fact of schema.facts) draft.put(`fact|${fact.file}|${place}`, JSON.stringify(fact))
+    for (const fact of schema.facts) {
+      draft.put(`fact|${fact.file}|${place}`, JSON.stringify(fact))
+      draft.put(`whole|${fact.wholeRef}|${fact.file}`, '')
+    }
   } else if (schema.type === 'permanode') {
     taking.counts.permanodes += 1
     draft.put(`anchor|${anchorOf(signedRow(blob))}|${ref}`, keyId)
@@ -202,7 +205,10 @@ function takeTwin(draft: Draft, known: ClaimRow, twin: ClaimRow): void {
 
 function takeMeaning(taking: Taking, claim: ClaimRow): void {
   const { draft } = taking
-  if (claim.body.claimType === 'delete') draft.put(`aimed|${claim.body.target}`, '')
+  const { body } = claim
+  if (body.claimType === 'delete') draft.put(`aimed|${body.target}`, '')
+  if ('attribute' in body && body.claimType !== 'del-attribute' && body.value)
+    draft.put(`${saidPrefix(body.attribute, body.value)}${body.permanode}`, '')
   const row = trustRow(claim)
   if (!row) return
   draft.put(...row)

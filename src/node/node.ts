@@ -8,6 +8,7 @@ import type { PackStore } from '../blob/pack-store.ts'
 import type { Door } from '../blob/receive.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import type { Index } from '../index/queries.ts'
+import type { Search } from '../index/search.ts'
 import type { Verify } from '../schema/signed-blob.ts'
 import type { Signer } from '../schema/signer.ts'
 import type { Arrivals } from './arrivals.ts'
@@ -33,6 +34,8 @@ export interface Node extends AsyncDisposable {
   readonly door: Door
   /** Another one after `reindex`. */
   readonly index: Index
+  /** Over the index, whichever there is. */
+  readonly search: Search
   readonly claims: ClaimWriter
   /** How signatures of what comes from other devices are verified, before the index does. */
   readonly verify: Verify

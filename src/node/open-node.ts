@@ -8,6 +8,7 @@ import type { BlobRef } from '../blob/ref.ts'
 import { openPackStore, type PackStore } from '../blob/pack-store.ts'
 import { type Door, openDoor } from '../blob/receive.ts'
 import { openIndex } from '../index/open-index.ts'
+import { openSearch } from '../index/search.ts'
 import type { Index } from '../index/queries.ts'
 import { classifyBlob } from '../schema/classify.ts'
 import { ed25519Signer } from '../schema/ed25519-signer.ts'
@@ -139,6 +140,13 @@ async function openParts(
       isWatching: options.connect !== undefined,
     }),
   )
+  const search = openSearch({
+    index: () => index,
+    fetch: async ref => store.fetch(ref),
+    stat: async refs => store.stat(refs),
+    enumerate: () => condemned.visible.enumerate(),
+    clock,
+  })
   let statCache: Promise<KeyValue> | undefined
   const close = closeOnce(closers)
   const node: Node = {
@@ -149,6 +157,7 @@ async function openParts(
     store,
     door,
     claims,
+    search,
     loose,
     verify: verify.first,
     state,

@@ -1,0 +1,234 @@
+import { type BlobRef, isBlobRef } from '../blob/ref.ts'
+import { sizeOfParts } from '../schema/file-reader.ts'
+import { parseSchema } from '../schema/parse-schema.ts'
+import type { FileFacts, Nanoseconds, SchemaBlob } from '../schema/schema-blob.ts'
+import { parseTime } from '../schema/time.ts'
+import { CONTENT_ATTRIBUTE } from '../schema/well-known.ts'
+import { RELATED_MAX } from './limits.ts'
+import type { Index, PermanodeState } from './queries.ts'
+import type { Candidate } from './search-match.ts'
+import { type Position, decimalOf } from './search-strings.ts'
+
+/** What a search is answered from. */
+export interface SearchGround {
+  readonly index: Pick<
+    Index,
+    | 'permanode'
+    | 'claims'
+    | 'facts'
+    | 'edgesTo'
+    | 'meta'
+    | 'states'
+    | 'permanodesSaid'
+    | 'filesOfContent'
+  >
+  readonly fetch: (ref: BlobRef) => Promise<Uint8Array | undefined>
+  /** In bytes; undefined for what is not here. */
+  readonly sizeOf: (ref: BlobRef) => Promise<number | undefined>
+  /** Undefined for what is not here. */
+  readonly candidate: (ref: BlobRef) => Promise<Candidate | undefined>
+  /** Unix time in nanoseconds. */
+  readonly now: () => Nanoseconds
+}
+
+/** What is known of a file. */
+export interface FileItem {
+  readonly name: string
+  readonly size: number
+  readonly mediaType: string
+  readonly facts: FileFacts | undefined
+  /** When its content was made, and when it was last changed: the same where only one is known. */
+  readonly times: { readonly first: Nanoseconds; readonly last: Nanoseconds } | undefined
+}
+
+/** What a search asks of a permanode's state. */
+export type ItemState = Pick<PermanodeState, 'ref' | 'isDeleted' | 'attributes' | 'modified'>
+
+export interface ItemFacts {
+  readonly permanode: (ref: BlobRef, at?: Nanoseconds) => Promise<ItemState | undefined>
+  /** Says what the state of a permanode is now, so that nobody has to ask. */
+  readonly know: (ref: BlobRef, state: ItemState) => void
+  readonly file: (ref: BlobRef) => Promise<FileItem | undefined>
+  readonly schema: (ref: BlobRef) => Promise<SchemaBlob | undefined>
+  /** When what a permanode is about was made: PROTOCOL 12, "created". */
+  readonly created: (ref: BlobRef, at?: Nanoseconds) => Promise<Nanoseconds>
+  readonly position: (ref: BlobRef, at?: Nanoseconds) => Promise<Position | undefined>
+  /** Permanodes of which a claim named `ref` once: those that still do are among them. */
+  readonly namers: (ref: BlobRef) => Promise<readonly BlobRef[]>
+  /** Schema that refers to `ref`, and is of the type. */
+  readonly holders: (ref: BlobRef, type: SchemaBlob['type']) => Promise<readonly BlobRef[]>
+  readonly ground: SearchGround
+}
+
+const VENUE_ATTRIBUTE = 'foursquareVenuePermanode'
+
+/** Perkeep's rule for what no one wants to see among other things. */
+export function isHidden({ attributes }: ItemState): boolean {
+  return (
+    attributes.get('camliDefVis')?.includes('hide') === true ||
+    attributes.get('camliNodeType')?.[0] === 'foursquare.com:venue'
+  )
+}
+
+/** What Peerkeep keeps for itself about devices is nothing that a person looks for. */
+export function isOwnAffair({ key }: Pick<PermanodeState, 'key'>): boolean {
+  return key !== undefined && /^peerkeep:(?!backup:)/.test(key)
+}
+
+export function openFacts(ground: SearchGround): ItemFacts {
+  const { index, fetch } = ground
+  const states = remembered<ItemState | undefined>(async (ref, at) => index.permanode(ref, at))
+  const permanode = states.ask
+  const file = remembered(readFileItem).ask
+
+  async function schema(ref: BlobRef): Promise<SchemaBlob | undefined> {
+    const bytes = (await index.meta(ref)) && (await fetch(ref))
+    return bytes && parseSchema(bytes)
+  }
+
+  async function readFileItem(ref: BlobRef): Promise<FileItem | undefined> {
+    const read = await schema(ref)
+    if (read?.type !== 'file') return undefined
+    const facts = await index.facts(ref)
+    const taken = facts?.taken === undefined ? undefined : parseTime(`${facts.taken}Z`)
+    const known = taken === undefined ? [] : [taken]
+    if (read.mtime !== undefined) known.push(read.mtime)
+    const [first, last = first] = known.sort((a, b) => (a < b ? -1 : 1))
+    return {
+      name: Buffer.from(read.name ?? []).toString('utf8'),
+      size: sizeOfParts(read.parts),
+      mediaType: facts?.mediaType ?? '',
+      facts,
+      times: first === undefined || last === undefined ? undefined : { first, last },
+    }
+  }
+
+  async function content(state: ItemState): Promise<FileItem | undefined> {
+    const ref = state.attributes.get(CONTENT_ATTRIBUTE)?.[0]
+    return isBlobRef(ref) ? file(ref) : undefined
+  }
+
+  async function created(ref: BlobRef, at?: Nanoseconds): Promise<Nanoseconds> {
+    const state = await permanode(ref, at)
+    if (!state) return 0n
+    const said = timeOf(state, ['paymentDueDate', 'startDate', 'dateCreated'])
+    if (said !== undefined) return said
+    const item = await content(state)
+    return (
+      item?.times?.first ??
+      timeOf(state, ['datePublished', 'dateModified']) ??
+      (await contentDate(state, at)) ??
+      state.modified
+    )
+  }
+
+  /** Date of the claim that made the content what it is. */
+  async function contentDate(state: ItemState, at?: Nanoseconds): Promise<Nanoseconds | undefined> {
+    const value = state.attributes.get(CONTENT_ATTRIBUTE)?.[0]
+    if (value === undefined) return undefined
+    let date: Nanoseconds | undefined
+    for await (const claim of index.claims(state.ref)) {
+      if (claim.isDeleted || !('attribute' in claim.body)) continue
+      const { attribute, claimType } = claim.body
+      if (attribute !== CONTENT_ATTRIBUTE || claimType === 'del-attribute') continue
+      if (claim.body.value === value && (at === undefined || claim.date <= at)) date = claim.date
+    }
+    return date
+  }
+
+  async function position(ref: BlobRef, at?: Nanoseconds): Promise<Position | undefined> {
+    const state = await permanode(ref, at)
+    if (!state) return undefined
+    const own = positionOf(state)
+    if (own) return own
+    const venue = state.attributes.get(VENUE_ATTRIBUTE)?.[0]
+    if (
+      state.attributes.get('camliNodeType')?.[0] === 'foursquare.com:checkin' &&
+      isBlobRef(venue)
+    ) {
+      const there = await permanode(venue, at)
+      return there && positionOf(there)
+    }
+    const item = await content(state)
+    return item && positionOfFile(item)
+  }
+
+  async function namers(ref: BlobRef): Promise<readonly BlobRef[]> {
+    const found = new Set<BlobRef>()
+    for (const by of await holders(ref, 'claim')) {
+      const claim = await schema(by)
+      if (claim?.type === 'claim' && 'permanode' in claim.claim) found.add(claim.claim.permanode)
+    }
+    return [...found]
+  }
+
+  async function holders(ref: BlobRef, type: SchemaBlob['type']): Promise<readonly BlobRef[]> {
+    const found: BlobRef[] = []
+    for await (const by of index.edgesTo(ref)) {
+      if (found.length >= RELATED_MAX) break
+      if ((await index.meta(by))?.type === type) found.push(by)
+    }
+    return found
+  }
+
+  return {
+    permanode,
+    know: states.know,
+    file,
+    schema,
+    created,
+    position,
+    namers,
+    holders,
+    ground,
+  }
+}
+
+/** Answers of the last few questions: the tests of one candidate ask the same again. */
+function remembered<Value>(look: (ref: BlobRef, at?: Nanoseconds) => Promise<Value>): {
+  readonly ask: (ref: BlobRef, at?: Nanoseconds) => Promise<Value>
+  readonly know: (ref: BlobRef, value: Value) => void
+} {
+  const answers = new Map<string, Promise<Value>>()
+  const know = (key: string, answer: Promise<Value>): void => {
+    if (answers.size >= REMEMBERED_MAX) answers.clear()
+    answers.set(key, answer)
+  }
+  return {
+    async ask(ref, at) {
+      const key = at === undefined ? ref : `${ref} ${at}`
+      const known = answers.get(key)
+      if (known) return known
+      const answer = look(ref, at)
+      know(key, answer)
+      return answer
+    },
+    know: (ref, value) => know(ref, Promise.resolve(value)),
+  }
+}
+
+/** A permanode may be as large as a row of the index. */
+const REMEMBERED_MAX = 16
+
+function timeOf(state: ItemState, attributes: readonly string[]): Nanoseconds | undefined {
+  for (const attribute of attributes) {
+    const time = parseTime(state.attributes.get(attribute)?.[0] ?? '')
+    if (time !== undefined) return time
+  }
+  return undefined
+}
+
+function positionOf({ attributes }: ItemState): Position | undefined {
+  const [latitude, longitude] = ['latitude', 'longitude'].map(name =>
+    decimalOf(attributes.get(name)?.[0] ?? ''),
+  )
+  if (latitude === undefined || longitude === undefined) return undefined
+  return Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180
+    ? { latitude, longitude }
+    : undefined
+}
+
+export function positionOfFile({ facts }: FileItem): Position | undefined {
+  const { latitude, longitude } = facts ?? {}
+  return latitude === undefined || longitude === undefined ? undefined : { latitude, longitude }
+}

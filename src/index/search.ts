@@ -1,0 +1,151 @@
+import type { Clock } from '../base/clock.ts'
+import type { BlobRef } from '../blob/ref.ts'
+import type { SizedRef } from '../blob/store.ts'
+import { MAP_RESULTS_MAX } from './limits.ts'
+import type { Index } from './queries.ts'
+import { isOwnAffair } from './search-items.ts'
+import { spreadOverMap } from './search-map.ts'
+import { type Candidate, type Matcher, openMatcher } from './search-match.ts'
+import { type Found, type Page, openPage } from './search-page.ts'
+import { type Source, narrowestSource } from './search-plan.ts'
+import type { SearchQuery, SearchResult, SearchSort } from './search-query.ts'
+import { isOfPermanodes } from './search-read.ts'
+import { type Position, areaOf } from './search-strings.ts'
+
+/** What a search looks at, and is handed by whoever opens it. */
+export interface SearchParts {
+  readonly index: () => Index
+  readonly fetch: (ref: BlobRef) => Promise<Uint8Array | undefined>
+  readonly stat: (refs: readonly BlobRef[]) => Promise<readonly (number | undefined)[]>
+  /** All blobs that are here, in order. */
+  readonly enumerate: () => AsyncIterable<SizedRef>
+  readonly clock: Clock
+}
+
+/**
+ * Finds what a constraint holds of, as Perkeep's search does, with one difference in what counts: attributes are what
+ * describe shows, at whichever time, and what is deleted is not found. Memory is that of one page.
+ */
+export interface Search {
+  /** Rejects with the signal's reason once it is aborted. */
+  readonly run: (query: SearchQuery, options?: { signal?: AbortSignal }) => Promise<SearchResult>
+}
+
+export function openSearch(parts: SearchParts): Search {
+  return {
+    async run(query, { signal } = {}) {
+      const matcher = matcherOf(parts)
+      const source = await narrowestSource(matcher.facts, query.constraint)
+      const page = await pageOf(matcher, query)
+      let looked = 0
+      for await (const blob of page ? candidatesOf(parts, { matcher, query, source }) : []) {
+        signal?.throwIfAborted()
+        looked += 1
+        if (await isFound(matcher, blob, query))
+          page?.add({ ref: blob.ref, time: await timeOf(matcher, blob, query.sort) })
+      }
+      const { refs, next } = page?.found() ?? { refs: [], next: undefined }
+      const explanation = { source: source?.name ?? everything(query), looked }
+      return { ...(await present(matcher, query, refs)), next, explanation }
+    },
+  }
+}
+
+function everything({ constraint }: SearchQuery): string {
+  return isOfPermanodes(constraint) ? 'all permanodes' : 'all blobs'
+}
+
+function matcherOf(parts: SearchParts): Matcher {
+  const { index, fetch, stat, clock } = parts
+  const sizeOf = async (ref: BlobRef): Promise<number | undefined> => (await stat([ref]))[0]
+  return openMatcher({
+    index: index(),
+    fetch,
+    sizeOf,
+    candidate: async ref => ((await sizeOf(ref)) === undefined ? undefined : typed(index(), ref)),
+    now: () => BigInt(clock.now()) * 1_000_000n,
+  })
+}
+
+async function typed(index: Index, ref: BlobRef): Promise<Candidate> {
+  const type = (await index.meta(ref))?.type
+  // Keys, and JSON that is none of Perkeep's, are data to whoever searches.
+  return { ref, type: type === 'key' || type === 'unknown' ? undefined : type }
+}
+
+/** Undefined when the blob whose surroundings are asked for is not among what is found. */
+async function pageOf(matcher: Matcher, query: SearchQuery): Promise<Page | undefined> {
+  if (query.sort === 'map') return openPage({ ...query, limit: MAP_RESULTS_MAX })
+  if (query.around === undefined) return openPage(query)
+  const blob = await matcher.facts.ground.candidate(query.around)
+  if (!blob || !(await isFound(matcher, blob, query))) return undefined
+  return openPage(query, { ref: blob.ref, time: await timeOf(matcher, blob, query.sort) })
+}
+
+interface Run {
+  readonly matcher: Matcher
+  readonly query: SearchQuery
+  readonly source: Source | undefined
+}
+
+async function* candidatesOf(
+  { index, enumerate, stat }: SearchParts,
+  { matcher, query, source }: Run,
+): AsyncGenerator<Candidate> {
+  if (source) {
+    for await (const ref of source.refs())
+      if ((await stat([ref]))[0] !== undefined) yield typed(index(), ref)
+  } else if (isOfPermanodes(query.constraint)) {
+    for await (const [ref, state] of index().states()) {
+      if (state?.isDeleted === true) continue
+      if (state?.modified !== undefined)
+        matcher.facts.know(ref, { ...state, ref, modified: state.modified })
+      yield { ref, type: 'permanode' }
+    }
+  } else {
+    for await (const { ref } of enumerate()) yield typed(index(), ref)
+  }
+}
+
+async function isFound(matcher: Matcher, blob: Candidate, query: SearchQuery): Promise<boolean> {
+  return (await matcher.matches(blob, query.constraint)) && isShown(matcher, blob)
+}
+
+/**
+ * What is deleted is not found, nor what Peerkeep keeps for itself about devices, and of several blobs that are one
+ * permanode only the one that stands for all.
+ */
+async function isShown({ facts }: Matcher, { ref, type }: Candidate): Promise<boolean> {
+  if (type !== 'permanode') return true
+  const state = await facts.ground.index.permanode(ref)
+  return (
+    state !== undefined &&
+    state.isOwn &&
+    !state.isDeleted &&
+    !isOwnAffair(state) &&
+    state.ref === ref
+  )
+}
+
+async function timeOf({ facts }: Matcher, { ref }: Candidate, sort: SearchSort): Promise<bigint> {
+  if (sort === 'created' || sort === '-created') return facts.created(ref)
+  if (sort === 'mod' || sort === '-mod') return (await facts.permanode(ref))?.modified ?? 0n
+  return 0n
+}
+
+async function present(
+  { facts }: Matcher,
+  query: SearchQuery,
+  found: readonly Found[],
+): Promise<Pick<SearchResult, 'refs' | 'area'>> {
+  const refs = found.map(({ ref }) => ref)
+  if (!query.isAboutPlaces) return { refs, area: undefined }
+  const placed: (Position & { readonly ref: BlobRef })[] = []
+  for (const ref of refs) {
+    const position = await facts.position(ref)
+    if (position) placed.push({ ...position, ref })
+  }
+  if (query.sort !== 'map') return { refs, area: areaOf(placed) }
+  const shown = spreadOverMap(placed, query.limit)
+  return { refs: shown.map(({ ref }) => ref), area: areaOf(shown) }
+}
