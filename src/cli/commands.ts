@@ -12,6 +12,7 @@ import { defineLs } from './commands/ls.ts'
 import { definePairing } from './commands/pair.ts'
 import { definePut } from './commands/put.ts'
 import { defineRestore } from './commands/restore.ts'
+import { defineShare } from './commands/share.ts'
 import { defineSnapshots } from './commands/snapshots.ts'
 import { defineSync } from './commands/sync.ts'
 import { defineTrust } from './commands/trust.ts'
@@ -36,6 +37,7 @@ export function defineCommands(host: CommandHost): void {
     definePut,
     defineGet,
     defineClaims,
+    defineShare,
     defineDescribe,
     defineBlobs,
     defineSync,

@@ -28,6 +28,7 @@ import {
   queryPlannedPermanode,
   querySnapshots,
 } from './permanode-queries.ts'
+import { queryShare, queryShares } from './share-queries.ts'
 import type { Index, MissingBlob } from './queries.ts'
 import { VERSION, dateOfText, lastField, rangeAfter } from './rows.ts'
 import { querySleeping } from './sleeping.ts'
@@ -66,13 +67,23 @@ export async function openIndex(parts: IndexParts): Promise<Index> {
 
 type PermanodeQueries = Pick<
   Index,
-  'permanode' | 'claims' | 'plannedPermanode' | 'permanodes' | 'backups' | 'snapshots' | 'facts'
+  | 'permanode'
+  | 'claims'
+  | 'share'
+  | 'shares'
+  | 'plannedPermanode'
+  | 'permanodes'
+  | 'backups'
+  | 'snapshots'
+  | 'facts'
 >
 
 function permanodeQueries(ground: Ground): PermanodeQueries {
   return {
     permanode: async (ref, at) => queryPermanode(ground, ref, at),
     claims: ref => queryClaims(ground, ref),
+    share: async ref => queryShare(ground, ref),
+    shares: () => queryShares(ground),
     plannedPermanode: async key => queryPlannedPermanode(ground, key),
     permanodes: after => queryPermanodes(ground.rows, after),
     async *backups() {

@@ -9,6 +9,7 @@ import { describeOperation } from './describe.ts'
 import { devicesOperation, pairOperation, waitOperation } from './devices.ts'
 import { putOperation } from './put.ts'
 import { catOperation, getOperation, restoreOperation } from './restore.ts'
+import { shareOperation } from './share.ts'
 import { snapshotsOperation } from './snapshots.ts'
 import { statusOperation } from './status.ts'
 import { syncOperation } from './sync.ts'
@@ -46,6 +47,7 @@ const operations: ReadonlyMap<string, Operation<Node>> = new Map(
     restoreOperation,
     retireOperation,
     revokeOperation,
+    shareOperation,
     snapshotsOperation,
     statsOperation,
     statusOperation,
