@@ -73,7 +73,13 @@ function childrenOf(schema: SchemaBlob): readonly (BlobRef | undefined)[] {
       return [schema.entries]
     case 'static-set':
       return schema.members ?? schema.mergeSets ?? []
-    default:
+    case 'symlink':
+    case 'fifo':
+    case 'socket':
+    case 'permanode':
+    case 'claim':
+    case 'facts':
+    case 'unknown':
       return []
   }
 }

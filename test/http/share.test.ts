@@ -49,6 +49,11 @@ function follow(
   return ask(at.port, `/share/${chain.at(-1)}?via=${via}${more}`, asking)
 }
 
+/** A claim without its signature. */
+function textOf(claim: Uint8Array): Uint8Array {
+  return claim.subarray(0, Buffer.from(claim).lastIndexOf(',"camliSig"'))
+}
+
 /** Refused as everything is that is not shared. */
 function isRefused({ status, headers, body }: Answer): void {
   assert.equal(status, 401)
@@ -149,9 +154,8 @@ describe('nothing is opened by', () => {
     const { device, claims } = served.node
     const now = BigInt(Date.now()) * 1_000_000n
     const good = makeClaim(sharing(file), device, now)
-    const at = good.indexOf('camliSig') + 40
-    const forged = Buffer.from(good)
-    forged[at] = forged[at] === 65 ? 66 : 65
+    const other = makeClaim(sharing(refOf(Buffer.from('another'))), device, now)
+    const forged = Buffer.concat([textOf(good), other.subarray(textOf(other).length)])
     const stranger = ed25519Signer(new Uint8Array(32).fill(7))
     await store(stranger.keyBlob)
     const foreign = makeClaim(sharing(file), stranger, now)
@@ -217,6 +221,25 @@ test('a share taken back opens nothing, also after a new start, until that is ta
   } finally {
     await rm(home, { recursive: true })
   }
+})
+
+test('a key that is adopted shares what it will; one that is revoked, nothing new', async () => {
+  await using fresh = await serveNode({ auth: ['userpass:alice:secret'] })
+  const { node } = fresh
+  const key = ed25519Signer(new Uint8Array(32).fill(9))
+  const keyRef = (await node.door.receive(key.keyBlob)).ref
+  const target = (await node.door.receive(Buffer.from('of an old device'))).ref
+  const signed = async (): Promise<readonly BlobRef[]> => {
+    const date = BigInt(Date.now()) * 1_000_000n
+    return [(await node.door.receive(makeClaim(sharing(target), key, date))).ref, target]
+  }
+  const early = await signed()
+  isRefused(await follow(early, { at: fresh }))
+  const { result } = await operate(node, 'adopt-key', { ref: keyRef, yes: true })
+  await isServed(early, fresh)
+  await operate(node, 'revoke', { device: result['fingerprint'] as string, yes: true })
+  isRefused(await follow(await signed(), { at: fresh }))
+  await isServed(early, fresh)
 })
 
 test('the list says what is shared, and whether it still is', async () => {
