@@ -13,6 +13,7 @@ import { definePairing } from './commands/pair.ts'
 import { definePut } from './commands/put.ts'
 import { defineRestore } from './commands/restore.ts'
 import { defineSearch } from './commands/search.ts'
+import { defineShare } from './commands/share.ts'
 import { defineSnapshots } from './commands/snapshots.ts'
 import { defineSync } from './commands/sync.ts'
 import { defineTrust } from './commands/trust.ts'
@@ -38,6 +39,7 @@ export function defineCommands(host: CommandHost): void {
     defineGet,
     defineClaims,
     defineSearch,
+    defineShare,
     defineDescribe,
     defineBlobs,
     defineSync,

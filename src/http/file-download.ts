@@ -20,6 +20,8 @@ interface DownloadParts {
   readonly random: Random
   /** What is known of a file's content, as a media type. */
   readonly mediaType: (file: BlobRef) => Promise<string | undefined>
+  /** For strangers: shown if that is safe, and never compared, which reads all of it. */
+  readonly isShared?: boolean
 }
 
 /** What content never changes may be kept for, in milliseconds: a year, as HTTP has it at most. */
@@ -31,12 +33,12 @@ const SHOWN_TYPES =
 
 /** Perkeep's download of a file, by the ref of its `file` blob: whole or in ranges, or only to compare its content. */
 export function downloadRoute(parts: DownloadParts): (ref: string) => Route {
-  const { fetch, clock, mediaType } = parts
+  const { fetch, clock, mediaType, isShared = false } = parts
   return text => async (request, response) => {
     const ref = parseBlobRef(text)
     const file = await fetchSchema(fetch, ref, ['file'])
     const query = queryOf(request)
-    const isInline = query.get('inline') === '1'
+    const isInline = isShared || query.get('inline') === '1'
     const known = isInline ? await mediaType(ref) : undefined
     response.setHeader('content-disposition', contentDisposition(isInline, file.name))
     response.setHeader('content-security-policy', "sandbox; default-src 'none'")
@@ -44,7 +46,7 @@ export function downloadRoute(parts: DownloadParts): (ref: string) => Route {
     response.setHeader('etag', `"${ref}"`)
     response.setHeader('expires', new Date(clock.now() + KEPT_MS).toUTCString())
     const type = known !== undefined && SHOWN_TYPES.test(known) ? known : 'application/octet-stream'
-    const asked = query.get('verifycontents')
+    const asked = isShared ? null : query.get('verifycontents')
     if (request.method === 'HEAD' && asked !== null) {
       await verifyContents(response, { fetch, file, asked, type })
     } else if (isKnown(request, ref)) {

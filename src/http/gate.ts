@@ -31,6 +31,8 @@ export interface Gate {
    * or with `BUSY` when as many passwords are looked at as may be.
    */
   rightsOf(request: IncomingMessage): Promise<ReadonlySet<Right>>
+  /** Holds the answer to a refused request back. Rejects when the signal aborts. */
+  hold(ms: number, signal: AbortSignal): Promise<void>
   /** The route for those only who have all of `needed`; others get 401, or 403 for a token with fewer rights. */
   guard(needed: Right, route: Route): Route
 }
@@ -85,6 +87,7 @@ export function openGate({ methods, clock, random, isSameUser }: GateParts): Gat
     isOpen,
     authToken,
     rightsOf,
+    hold: (ms, signal) => delay(clock, ms, signal),
     guard: (needed, route) => async (request, response) => {
       requireOwnOrigin(request, isOpen)
       const rights = await rightsOf(request)

@@ -74,6 +74,15 @@ export const SIGNED_JSON_MAX = MiB
 /** Milliseconds that a refused request waits for its answer: guessing gets slow, a mistyped password does not. */
 export const REFUSAL_DELAY_MS = 500
 
+/** Milliseconds that refusing a share takes at least, whatever the reason: Perkeep's. The time tells nothing then. */
+export const SHARE_REFUSAL_MS = 200
+
+/** Blobs that lead from a share to what is asked for: those of a hundred folders, as many as the head of a request has room for. */
+export const SHARE_LINKS_MAX = 200
+
+/** Requests for shares worked on at a time, each with one schema blob of its chain in memory; refused ones wait outside. */
+export const SHARES_MAX = 128
+
 /** Passwords looked at beside each other: each takes 32 MiB and a core. */
 export const PASSWORD_CHECKS_MAX = 2
 

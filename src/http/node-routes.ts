@@ -8,6 +8,7 @@ import { pageRoutes } from './page-routes.ts'
 import { blobRoutes, signRoutes } from './perkeep-routes.ts'
 import { searchRoutes } from './search-routes.ts'
 import type { FindRoute } from './server.ts'
+import { shareRoutes } from './share-routes.ts'
 
 interface NodeRoutesParts {
   readonly node: Node
@@ -17,7 +18,7 @@ interface NodeRoutesParts {
   readonly lowLevelConfig: () => Promise<JsonValue>
 }
 
-/** Everything that a node serves over TCP. Each route asks the gate first. */
+/** Everything that a node serves over TCP. Each route asks the gate first, but for shares: whoever has the link may. */
 export function openNodeRoutes(parts: NodeRoutesParts): FindRoute {
   const metrics = openMetrics({ clock: parts.node.system.clock, gauges: gaugesOf(parts.node) })
   const all = { ...parts, metrics }
@@ -26,6 +27,7 @@ export function openNodeRoutes(parts: NodeRoutesParts): FindRoute {
     signRoutes(all),
     fileRoutes(all),
     searchRoutes(all),
+    shareRoutes(all),
     pageRoutes(all),
   ]
   return (method, path) => {

@@ -59,7 +59,8 @@ export function sendError(response: ServerResponse, error: unknown): void {
   const code = known ? error.code : 'IO'
   const message = known ? error.message : 'the node failed; its log says why'
   // What was said of the content is not true of its absence: a browser would keep that as long.
-  for (const name of response.getHeaderNames()) response.removeHeader(name)
+  const ofContent = response.getHeaderNames().filter(name => name !== 'access-control-allow-origin')
+  for (const name of ofContent) response.removeHeader(name)
   if (status === 401) response.setHeader('www-authenticate', 'Basic realm=""')
   if (status === 503) response.setHeader('retry-after', '1')
   sendJson(response, { error: { code, message } }, status)

@@ -31,6 +31,7 @@ import {
   querySnapshots,
   queryStates,
 } from './permanode-queries.ts'
+import { queryShare, queryShares } from './share-queries.ts'
 import type { Index, MissingBlob } from './queries.ts'
 import { VERSION, dateOfText, lastField, rangeAfter } from './rows.ts'
 import { querySleeping } from './sleeping.ts'
@@ -76,6 +77,8 @@ type PermanodeQueries = Pick<
   | 'permanodesSaid'
   | 'states'
   | 'filesOfContent'
+  | 'share'
+  | 'shares'
   | 'backups'
   | 'snapshots'
   | 'facts'
@@ -85,6 +88,8 @@ function permanodeQueries(ground: Ground): PermanodeQueries {
   return {
     permanode: async (ref, at) => queryPermanode(ground, ref, at),
     claims: ref => queryClaims(ground, ref),
+    share: async ref => queryShare(ground, ref),
+    shares: () => queryShares(ground),
     plannedPermanode: async key => queryPlannedPermanode(ground, key),
     permanodes: after => queryPermanodes(ground.rows, after),
     permanodesSaid: (attribute, value) => querySaid(ground.rows, attribute, value),

@@ -1,6 +1,12 @@
 import type { BlobRef } from '../blob/ref.ts'
 import type { LogPosition, SizedRef } from '../blob/store.ts'
-import type { AttributeClaim, ClaimBody, FileFacts, Nanoseconds } from '../schema/schema-blob.ts'
+import type {
+  AttributeClaim,
+  ClaimBody,
+  FileFacts,
+  Nanoseconds,
+  ShareClaim,
+} from '../schema/schema-blob.ts'
 import type { KeyId } from '../schema/signer.ts'
 
 /**
@@ -24,6 +30,10 @@ export interface Index extends AsyncDisposable {
   permanode(ref: BlobRef, at?: Nanoseconds): Promise<PermanodeState | undefined>
   /** Every acting claim on a permanode, or aimed at the claim or permanode `ref`, oldest first. */
   claims(ref: BlobRef): AsyncIterable<IndexedClaim>
+  /** The share that the blob `ref` is; undefined when it is none, or one without effect: forged, foreign, not due. */
+  share(ref: BlobRef): Promise<IndexedShare | undefined>
+  /** All acting shares, in the order of their targets. Looks through the claims. */
+  shares(): AsyncIterable<IndexedShare>
   /** The acting planned permanode of this key: of several the smallest ref. */
   plannedPermanode(key: string): Promise<BlobRef | undefined>
   /** Permanodes, deleted ones too, in ascending order. */
@@ -175,6 +185,10 @@ export interface IndexedClaim {
   readonly body: ClaimBody | AttributeClaim
   /** True when a delete claim that is not itself deleted names it. */
   readonly isDeleted: boolean
+}
+
+export interface IndexedShare extends IndexedClaim {
+  readonly body: ShareClaim
 }
 
 export interface Backup {

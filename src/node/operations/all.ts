@@ -10,6 +10,7 @@ import { devicesOperation, pairOperation, waitOperation } from './devices.ts'
 import { putOperation } from './put.ts'
 import { catOperation, getOperation, restoreOperation } from './restore.ts'
 import { saveSearchOperation, searchOperation } from './search.ts'
+import { shareOperation } from './share.ts'
 import { snapshotsOperation } from './snapshots.ts'
 import { statusOperation } from './status.ts'
 import { syncOperation } from './sync.ts'
@@ -49,6 +50,7 @@ const operations: ReadonlyMap<string, Operation<Node>> = new Map(
     revokeOperation,
     saveSearchOperation,
     searchOperation,
+    shareOperation,
     snapshotsOperation,
     statsOperation,
     statusOperation,
