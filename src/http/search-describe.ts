@@ -117,7 +117,8 @@ async function describePermanode(
   const attributes = state?.attributes ?? noAttributes
   const attr = Object.fromEntries([...attributes].sort(([a], [b]) => (a < b ? -1 : 1)))
   let hasClaims = false
-  for await (const _ of node.index.claims(ref)) {
+  for await (const { body, date, isDeleted } of node.index.claims(ref)) {
+    if (isDeleted || !('attribute' in body) || (at !== undefined && date > at)) continue
     hasClaims = true
     break
   }

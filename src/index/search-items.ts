@@ -6,8 +6,21 @@ import { parseTime } from '../schema/time.ts'
 import { CONTENT_ATTRIBUTE } from '../schema/well-known.ts'
 import { RELATED_MAX } from './limits.ts'
 import type { Index, PermanodeState } from './queries.ts'
-import type { Candidate } from './search-match.ts'
+import type { Constraint } from './search-query.ts'
 import { type Position, decimalOf } from './search-strings.ts'
+
+/** A blob that may be what is searched for. */
+export interface Candidate {
+  readonly ref: BlobRef
+  /** Undefined for data. */
+  readonly type: string | undefined
+}
+
+/** Whether a constraint holds of blobs. Each question about one blob is asked once, while it is looked at. */
+export interface Matcher {
+  readonly matches: (candidate: Candidate, constraint: Constraint) => Promise<boolean>
+  readonly facts: ItemFacts
+}
 
 /** What a search is answered from. */
 export interface SearchGround {
@@ -76,32 +89,10 @@ export function isOwnAffair({ key }: Pick<PermanodeState, 'key'>): boolean {
 }
 
 export function openFacts(ground: SearchGround): ItemFacts {
-  const { index, fetch } = ground
+  const { index } = ground
   const states = remembered<ItemState | undefined>(async (ref, at) => index.permanode(ref, at))
   const permanode = states.ask
-  const file = remembered(readFileItem).ask
-
-  async function schema(ref: BlobRef): Promise<SchemaBlob | undefined> {
-    const bytes = (await index.meta(ref)) && (await fetch(ref))
-    return bytes && parseSchema(bytes)
-  }
-
-  async function readFileItem(ref: BlobRef): Promise<FileItem | undefined> {
-    const read = await schema(ref)
-    if (read?.type !== 'file') return undefined
-    const facts = await index.facts(ref)
-    const taken = facts?.taken === undefined ? undefined : parseTime(`${facts.taken}Z`)
-    const known = taken === undefined ? [] : [taken]
-    if (read.mtime !== undefined) known.push(read.mtime)
-    const [first, last = first] = known.sort((a, b) => (a < b ? -1 : 1))
-    return {
-      name: Buffer.from(read.name ?? []).toString('utf8'),
-      size: sizeOfParts(read.parts),
-      mediaType: facts?.mediaType ?? '',
-      facts,
-      times: first === undefined || last === undefined ? undefined : { first, last },
-    }
-  }
+  const file = remembered(async ref => readFileItem(ground, ref)).ask
 
   async function content(state: ItemState): Promise<FileItem | undefined> {
     const ref = state.attributes.get(CONTENT_ATTRIBUTE)?.[0]
@@ -117,23 +108,9 @@ export function openFacts(ground: SearchGround): ItemFacts {
     return (
       item?.times?.first ??
       timeOf(state, ['datePublished', 'dateModified']) ??
-      (await contentDate(state, at)) ??
+      (await contentDate(ground, state, at)) ??
       state.modified
     )
-  }
-
-  /** Date of the claim that made the content what it is. */
-  async function contentDate(state: ItemState, at?: Nanoseconds): Promise<Nanoseconds | undefined> {
-    const value = state.attributes.get(CONTENT_ATTRIBUTE)?.[0]
-    if (value === undefined) return undefined
-    let date: Nanoseconds | undefined
-    for await (const claim of index.claims(state.ref)) {
-      if (claim.isDeleted || !('attribute' in claim.body)) continue
-      const { attribute, claimType } = claim.body
-      if (attribute !== CONTENT_ATTRIBUTE || claimType === 'del-attribute') continue
-      if (claim.body.value === value && (at === undefined || claim.date <= at)) date = claim.date
-    }
-    return date
   }
 
   async function position(ref: BlobRef, at?: Nanoseconds): Promise<Position | undefined> {
@@ -153,35 +130,82 @@ export function openFacts(ground: SearchGround): ItemFacts {
     return item && positionOfFile(item)
   }
 
-  async function namers(ref: BlobRef): Promise<readonly BlobRef[]> {
-    const found = new Set<BlobRef>()
-    for (const by of await holders(ref, 'claim')) {
-      const claim = await schema(by)
-      if (claim?.type === 'claim' && 'permanode' in claim.claim) found.add(claim.claim.permanode)
-    }
-    return [...found]
-  }
-
-  async function holders(ref: BlobRef, type: SchemaBlob['type']): Promise<readonly BlobRef[]> {
-    const found: BlobRef[] = []
-    for await (const by of index.edgesTo(ref)) {
-      if (found.length >= RELATED_MAX) break
-      if ((await index.meta(by))?.type === type) found.push(by)
-    }
-    return found
-  }
-
   return {
     permanode,
     know: states.know,
     file,
-    schema,
+    schema: async ref => readSchema(ground, ref),
     created,
     position,
-    namers,
-    holders,
+    namers: async ref => namersOf(ground, ref),
+    holders: async (ref, type) => holdersOf(ground, ref, type),
     ground,
   }
+}
+
+async function readSchema(
+  { index, fetch }: SearchGround,
+  ref: BlobRef,
+): Promise<SchemaBlob | undefined> {
+  const bytes = (await index.meta(ref)) && (await fetch(ref))
+  return bytes && parseSchema(bytes)
+}
+
+async function readFileItem(ground: SearchGround, ref: BlobRef): Promise<FileItem | undefined> {
+  const read = await readSchema(ground, ref)
+  if (read?.type !== 'file') return undefined
+  const facts = await ground.index.facts(ref)
+  const taken = facts?.taken === undefined ? undefined : parseTime(`${facts.taken}Z`)
+  const known = taken === undefined ? [] : [taken]
+  if (read.mtime !== undefined) known.push(read.mtime)
+  const [first, last = first] = known.sort((a, b) => (a < b ? -1 : 1))
+  return {
+    name: Buffer.from(read.name ?? []).toString('utf8'),
+    size: sizeOfParts(read.parts),
+    mediaType: facts?.mediaType ?? '',
+    facts,
+    times: first === undefined || last === undefined ? undefined : { first, last },
+  }
+}
+
+/** Date of the claim that made the content what it is. */
+async function contentDate(
+  { index }: SearchGround,
+  state: ItemState,
+  at?: Nanoseconds,
+): Promise<Nanoseconds | undefined> {
+  const value = state.attributes.get(CONTENT_ATTRIBUTE)?.[0]
+  if (value === undefined) return undefined
+  let date: Nanoseconds | undefined
+  for await (const claim of index.claims(state.ref)) {
+    if (claim.isDeleted || !('attribute' in claim.body)) continue
+    const { attribute, claimType } = claim.body
+    if (attribute !== CONTENT_ATTRIBUTE || claimType === 'del-attribute') continue
+    if (claim.body.value === value && (at === undefined || claim.date <= at)) date = claim.date
+  }
+  return date
+}
+
+async function namersOf(ground: SearchGround, ref: BlobRef): Promise<readonly BlobRef[]> {
+  const found = new Set<BlobRef>()
+  for (const by of await holdersOf(ground, ref, 'claim')) {
+    const claim = await readSchema(ground, by)
+    if (claim?.type === 'claim' && 'permanode' in claim.claim) found.add(claim.claim.permanode)
+  }
+  return [...found]
+}
+
+async function holdersOf(
+  { index }: SearchGround,
+  ref: BlobRef,
+  type: SchemaBlob['type'],
+): Promise<readonly BlobRef[]> {
+  const found: BlobRef[] = []
+  for await (const by of index.edgesTo(ref)) {
+    if (found.length >= RELATED_MAX) break
+    if ((await index.meta(by))?.type === type) found.push(by)
+  }
+  return found
 }
 
 /** Answers of the last few questions: the tests of one candidate ask the same again. */

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import type { JsonObject } from '../../src/base/json.ts'
+import { signedVectors } from '../vectors/perkeep/signed-cases.ts'
 import { operate } from '../node/homes.ts'
 import { type ServedNode, ask, serveNode } from '../http/served-node.ts'
 
@@ -19,7 +20,10 @@ interface Recorded {
     readonly query: { readonly expression?: string } & JsonObject
     readonly response: { readonly status: number; readonly body: { readonly blobs?: Blobs } }
   }[]
-  readonly claims: readonly { readonly permanode: string; readonly response: { claims: object[] } }[]
+  readonly claims: readonly {
+    readonly permanode: string
+    readonly response: { claims: object[] }
+  }[]
 }
 
 type Blobs = readonly { readonly blob: string }[] | null
@@ -62,6 +66,7 @@ const DELETED = 'sha224-e57ec17dc50bf4b98e65da5ea8fe0c17f95cce1eb819a11cf428a885
 test('queries find what Perkeep found, but for what is deleted', async () => {
   await using served = await serveSigned()
   const theirs = new Set(readdirSync(join(folder, 'blobs')).map(name => name.slice(0, -5)))
+  theirs.add(signedVectors.publicKeyRef)
   assert.ok(docs.includes('What is deleted is not found'))
   for (const { query, response } of recorded.queries) {
     const [status, body] = await post(served, 'query', query)

@@ -1,0 +1,141 @@
+import { type BlobRef, isBlobRef } from '../blob/ref.ts'
+import { RELATED_MAX } from './limits.ts'
+import { type ItemFacts, type ItemState, type Matcher, isHidden } from './search-items.ts'
+import type { Constraint, PermanodeConstraint, RelationConstraint } from './search-query.ts'
+import {
+  decimalOf,
+  integerOf,
+  isInTime,
+  isInside,
+  isWithin,
+  matchesText,
+} from './search-strings.ts'
+
+export async function matchesPermanode(
+  matcher: Matcher,
+  ref: BlobRef,
+  constraint: PermanodeConstraint,
+): Promise<boolean> {
+  const { facts } = matcher
+  const { ground } = facts
+  const { at, attr, modTime, time, skipHidden, relation, location } = constraint
+  const state = await facts.permanode(ref, at)
+  if (!state) return false
+  if (skipHidden === true && isHidden(state)) return false
+  if (modTime && !isInTime(state.modified, modTime, ground.now())) return false
+  if (time && !isInTime(await facts.created(ref, at), time, ground.now())) return false
+  if (attr !== undefined && !(await matchesValues(matcher, state, attr, constraint))) return false
+  if (location) {
+    const position = await facts.position(ref, at)
+    if (!position) return false
+    if (location.rectangle && !isInside(position, location.rectangle)) return false
+  }
+  return !relation || matchesRelation(matcher, state, { ref, relation, at })
+}
+
+async function matchesValues(
+  matcher: Matcher,
+  { attributes }: ItemState,
+  attr: string,
+  constraint: PermanodeConstraint,
+): Promise<boolean> {
+  const values = attributes.get(attr) ?? []
+  const { numValue, valueAllMatch } = constraint
+  if (numValue && !isWithin(values.length, numValue)) return false
+  if (!testsValues(constraint)) return true
+  if (values.length === 0) return false
+  for (const value of values) {
+    const isMatch = await matchesValue(matcher, value, constraint)
+    if (isMatch !== (valueAllMatch === true)) return isMatch
+  }
+  return valueAllMatch === true
+}
+
+async function matchesValue(
+  matcher: Matcher,
+  text: string,
+  constraint: PermanodeConstraint,
+): Promise<boolean> {
+  const { value, valueMatches, valueMatchesInt, valueMatchesFloat, valueInSet } = constraint
+  if (value !== undefined && text !== value) return false
+  if (valueMatches && !matchesText(text, valueMatches)) return false
+  if (valueMatchesInt) {
+    const number = integerOf(text)
+    if (number === undefined || !isWithin(number, valueMatchesInt)) return false
+  }
+  if (valueMatchesFloat) {
+    const number = decimalOf(text)
+    if (number === undefined || !isWithin(number, valueMatchesFloat)) return false
+  }
+  return !valueInSet || matchesRef(matcher, text, valueInSet)
+}
+
+async function matchesRef(
+  matcher: Matcher,
+  text: string,
+  constraint: Constraint,
+): Promise<boolean> {
+  if (!isBlobRef(text)) return false
+  const candidate = await matcher.facts.ground.candidate(text)
+  return candidate !== undefined && matcher.matches(candidate, constraint)
+}
+
+interface Related {
+  readonly ref: BlobRef
+  readonly relation: RelationConstraint
+  readonly at: bigint | undefined
+}
+
+async function matchesRelation(
+  matcher: Matcher,
+  state: ItemState,
+  { ref, relation, at }: Related,
+): Promise<boolean> {
+  const { isAll, constraint } = relation
+  const related =
+    relation.relation === 'child'
+      ? childrenOf(state, relation)
+      : parentsOf(matcher.facts, { ref, relation, at })
+  let count = 0
+  for await (const other of related) {
+    if (++count > RELATED_MAX) break
+    const isMatch = await matchesRef(matcher, other, constraint)
+    if (isMatch !== isAll) return isMatch
+  }
+  return isAll && count > 0
+}
+
+async function* parentsOf(
+  facts: ItemFacts,
+  { ref, relation, at }: Related,
+): AsyncGenerator<BlobRef> {
+  for (const parent of await facts.namers(ref)) {
+    const state = await facts.permanode(parent, at)
+    for (const child of state ? childrenOf(state, relation) : []) {
+      if (child !== ref) continue
+      yield parent
+      break
+    }
+  }
+}
+
+function testsValues(constraint: PermanodeConstraint): boolean {
+  const { value, valueMatches, valueMatchesInt, valueMatchesFloat, valueInSet } = constraint
+  return [value, valueMatches, valueMatchesInt, valueMatchesFloat, valueInSet].some(
+    test => test !== undefined,
+  )
+}
+
+/** What a permanode refers to by attributes that make it a set or a directory, or by the one that is named. */
+function* childrenOf(
+  { attributes }: ItemState,
+  { edgeType }: RelationConstraint,
+): Generator<BlobRef> {
+  for (const [name, values] of attributes) {
+    const isEdge =
+      edgeType === undefined
+        ? name === 'camliMember' || name.startsWith('camliPath:')
+        : name === edgeType
+    if (isEdge) yield* values.filter(isBlobRef)
+  }
+}
