@@ -93,8 +93,11 @@ async function* candidatesOf(
   { matcher, query, source }: Run,
 ): AsyncGenerator<Candidate> {
   if (source) {
-    for await (const ref of source.refs())
-      if ((await stat([ref]))[0] !== undefined) yield typed(index(), ref)
+    for await (const ref of source.refs()) {
+      // A claim names any of the blobs that are one permanode.
+      const standing = (await index().permanode(ref))?.ref ?? ref
+      if ((await stat([standing]))[0] !== undefined) yield typed(index(), standing)
+    }
   } else if (isOfPermanodes(query.constraint)) {
     for await (const [ref, state] of index().states()) {
       if (state?.isDeleted === true) continue
