@@ -205,8 +205,9 @@ async function permanodesWith(node: Node, search: AttributeSearch): Promise<read
   const { attribute, value, max, at, signal } = search
   const permanode =
     value === '' ? { attr: attribute, numValue: { min: 1 }, at } : { attr: attribute, value, at }
-  const query = readQuery({ sort: '-mod', limit: max })
-  return (await node.search.run({ ...query, constraint: { permanode } }, { signal })).refs
+  const page = { sort: '-mod', limit: max, after: undefined, around: undefined } as const
+  const query = { ...page, constraint: { permanode }, isAboutPlaces: false }
+  return (await node.search.run(query, { signal })).refs
 }
 
 function recentRoute(node: Node): Route {
@@ -232,7 +233,7 @@ function recentRoute(node: Node): Route {
   }
 }
 
-/** Permanodes that have, or had, a blob at one of their paths. */
+/** Permanodes that have a blob at one of their paths. */
 function signerPathsRoute(node: Node): Route {
   return async (request, response) => {
     const target = parseBlobRef(queryOf(request).get('target') ?? '')

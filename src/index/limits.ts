@@ -52,7 +52,7 @@ export const REGEXP_CHARACTERS_MAX = 1000
 /** Characters of a search expression. */
 export const EXPRESSION_CHARACTERS_MAX = 10_000
 
-/** Terms of an expression or query: each may be held against every permanode. */
+/** Terms of an expression: each may be held against every permanode. */
 export const QUERY_TERMS_MAX = 500
 
 /** Blobs in one answer: so many refs are kept, in order, while a search runs; where there are more, the answer says where to go on. */

@@ -5,6 +5,7 @@ import type { Nanoseconds } from '../schema/schema-blob.ts'
 import { parseTime } from '../schema/time.ts'
 import { QUERY_DEPTH_MAX, REGEXP_CHARACTERS_MAX } from './limits.ts'
 import { type QueryFields, badQuery, openFields } from './search-fields.ts'
+import { testsValues } from './search-permanodes.ts'
 import type {
   Constraint,
   DirectoryConstraint,
@@ -13,6 +14,7 @@ import type {
   LogicalConstraint,
   NumberConstraint,
   PermanodeConstraint,
+  Rectangle,
   RelationConstraint,
   StringConstraint,
   TimeConstraint,
@@ -20,9 +22,7 @@ import type {
 
 /** Reads a constraint in Perkeep's JSON. Throws `BAD_USAGE`, which names the field, for what it cannot be. */
 export function readConstraint(value: JsonObject, where = 'constraint', depth = 0): Constraint {
-  if (depth > QUERY_DEPTH_MAX)
-    throw badQuery(`constraints may be nested ${QUERY_DEPTH_MAX} deep, not deeper`)
-  const at = { where, depth: depth + 1 }
+  const at = deeper({ where, depth }, where)
   const fields = openFields(value, where)
   if (fields.object('claim', claim => claim) !== undefined)
     throw badQuery(`${where}.claim cannot be searched by; camliType can be "claim"`)
@@ -72,7 +72,7 @@ function readLogical(value: JsonObject, at: Place): LogicalConstraint {
 function readFile(value: JsonObject, at: Place): FileConstraint {
   const where = `${at.where}.file`
   const fields = openFields(value, where)
-  // Perkeep reads these two and does nothing with the first.
+  // Perkeep reads it and does nothing with it.
   fields.object('exif', exif => exif)
   if (fields.object('mediaTag', tag => tag) !== undefined)
     throw badQuery(`${where}.mediaTag cannot be searched by: the tags of sound files are not read`)
@@ -97,6 +97,7 @@ function readFile(value: JsonObject, at: Place): FileConstraint {
   return file
 }
 
+/** Throws `BAD_USAGE` where that is too deep. */
 function deeper({ depth }: Place, where: string): Place {
   if (depth > QUERY_DEPTH_MAX)
     throw badQuery(`constraints may be nested ${QUERY_DEPTH_MAX} deep, not deeper`)
@@ -147,11 +148,8 @@ function readPermanode(value: JsonObject, at: Place): PermanodeConstraint {
 }
 
 function checkAttribute(permanode: PermanodeConstraint, where: string): void {
-  const { attr, numValue, value, valueMatches, valueMatchesInt, valueMatchesFloat, valueInSet } =
-    permanode
-  const isTested = [value, valueMatches, valueMatchesInt, valueMatchesFloat, valueInSet].some(
-    test => test !== undefined,
-  )
+  const { attr, numValue } = permanode
+  const isTested = testsValues(permanode)
   if (attr !== undefined && !isTested && numValue === undefined)
     throw badQuery(`${where}.attr needs a test of its values, or numValue`)
   if (attr === undefined && (isTested || numValue !== undefined))
@@ -187,17 +185,31 @@ export function checkPrefix(prefix: string, where: string): string {
   throw badQuery(`${where} must be the beginning of a ref, such as sha224-d0b9`)
 }
 
+/** Reads a field that is an object; what else stands in that is an error. */
+function nested<Value>(
+  fields: QueryFields,
+  name: string,
+  above: string,
+  read: (inner: QueryFields, where: string) => Value,
+): Value | undefined {
+  return fields.object(name, value => {
+    const where = `${above}.${name}`
+    const inner = openFields(value, where)
+    const found = read(inner, where)
+    inner.done()
+    return found
+  })
+}
+
 function readString(
   fields: QueryFields,
   name: string,
   above: string,
 ): StringConstraint | undefined {
-  return fields.object(name, value => {
-    const where = `${above}.${name}`
-    const inner = openFields(value, where)
+  return nested(fields, name, above, (inner, where) => {
     const isAnyCase = inner.flag('caseInsensitive')
     const pattern = inner.text('regexp')
-    const constraint: StringConstraint = {
+    return {
       empty: inner.flag('empty'),
       equals: inner.text('equals'),
       contains: inner.text('contains'),
@@ -207,8 +219,6 @@ function readString(
       caseInsensitive: isAnyCase,
       matches: pattern === undefined ? undefined : compile(pattern, isAnyCase === true, where),
     }
-    inner.done()
-    return constraint
   })
 }
 
@@ -242,35 +252,31 @@ function readNumber(
   name: string,
   above: string,
 ): NumberConstraint | undefined {
-  return fields.object(name, value => {
-    const where = `${above}.${name}`
-    const inner = openFields(value, where)
-    const equals = inner.number('equals')
-    const min = inner.number('min')
-    const max = inner.number('max')
-    const isZeroMin = inner.flag('zeroMin')
-    const isZeroMax = inner.flag('zeroMax')
-    inner.done()
-    if ((isZeroMin && min !== undefined) || (isZeroMax && max !== undefined))
-      throw badQuery(`${where} has a bound twice`)
-    if (name === 'numValue' && isZeroMin) throw badQuery(`${where}.zeroMin asks for nothing`)
-    if (equals !== undefined) return { min: equals, max: equals }
-    return { min: isZeroMin ? 0 : min, max: isZeroMax ? 0 : max }
-  })
+  const bounds = nested(fields, name, above, inner => ({
+    equals: inner.number('equals'),
+    min: inner.number('min'),
+    max: inner.number('max'),
+    isZeroMin: inner.flag('zeroMin'),
+    isZeroMax: inner.flag('zeroMax'),
+  }))
+  if (!bounds) return undefined
+  const { equals, min, max, isZeroMin, isZeroMax } = bounds
+  const where = `${above}.${name}`
+  if ((isZeroMin && min !== undefined) || (isZeroMax && max !== undefined))
+    throw badQuery(`${where} has a bound twice`)
+  if (name === 'numValue' && isZeroMin) throw badQuery(`${where}.zeroMin asks for nothing`)
+  if (equals !== undefined) return { min: equals, max: equals }
+  return { min: isZeroMin ? 0 : min, max: isZeroMax ? 0 : max }
 }
 
 function readTimes(fields: QueryFields, name: string, above: string): TimeConstraint | undefined {
-  return fields.object(name, value => {
-    const where = `${above}.${name}`
-    const inner = openFields(value, where)
+  return nested(fields, name, above, (inner, where) => {
     const inLast = inner.number('inLast')
-    const times: TimeConstraint = {
+    return {
       before: readMoment(inner.text('before'), `${where}.before`),
       after: readMoment(inner.text('after'), `${where}.after`),
       inLast: inLast === undefined ? undefined : BigInt(Math.trunc(inLast)),
     }
-    inner.done()
-    return times
   })
 }
 
@@ -283,24 +289,20 @@ export function readMoment(text: string | undefined, where: string): Nanoseconds
 }
 
 function readLocation(fields: QueryFields, above: string): LocationConstraint | undefined {
-  return fields.object('location', value => {
-    const where = `${above}.location`
-    const inner = openFields(value, where)
-    const isAny = inner.flag('Any')
-    const [north, south, west, east] = ['North', 'South', 'West', 'East'].map(
-      name => inner.number(name) ?? 0,
-    ) as [number, number, number, number]
-    inner.done()
-    if (isAny) return { rectangle: undefined }
-    return { rectangle: checkRectangle({ north, south, west, east }, where) }
-  })
+  const given = nested(fields, 'location', above, inner => ({
+    isAny: inner.flag('Any'),
+    north: inner.number('North') ?? 0,
+    south: inner.number('South') ?? 0,
+    west: inner.number('West') ?? 0,
+    east: inner.number('East') ?? 0,
+  }))
+  if (!given) return undefined
+  const { isAny, ...rectangle } = given
+  return { rectangle: isAny ? undefined : checkRectangle(rectangle, `${above}.location`) }
 }
 
 /** Throws `BAD_USAGE` for degrees that are none. */
-export function checkRectangle(
-  rectangle: NonNullable<LocationConstraint['rectangle']>,
-  where: string,
-): NonNullable<LocationConstraint['rectangle']> {
+export function checkRectangle(rectangle: Rectangle, where: string): Rectangle {
   const { north, south, west, east } = rectangle
   const isRight =
     Math.abs(north) <= 90 &&

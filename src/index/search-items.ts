@@ -26,14 +26,7 @@ export interface Matcher {
 export interface SearchGround {
   readonly index: Pick<
     Index,
-    | 'permanode'
-    | 'claims'
-    | 'facts'
-    | 'edgesTo'
-    | 'meta'
-    | 'states'
-    | 'permanodesSaid'
-    | 'filesOfContent'
+    'permanode' | 'claims' | 'facts' | 'edgesTo' | 'meta' | 'permanodesSaid' | 'filesOfContent'
   >
   readonly fetch: (ref: BlobRef) => Promise<Uint8Array | undefined>
   /** In bytes; undefined for what is not here. */

@@ -119,7 +119,8 @@ async function* parentsOf(
   }
 }
 
-function testsValues(constraint: PermanodeConstraint): boolean {
+/** Whether what a value is matters, beside how many there are. */
+export function testsValues(constraint: PermanodeConstraint): boolean {
   const { value, valueMatches, valueMatchesInt, valueMatchesFloat, valueInSet } = constraint
   return [value, valueMatches, valueMatchesInt, valueMatchesFloat, valueInSet].some(
     test => test !== undefined,

@@ -1,4 +1,4 @@
-import { parseTime } from '../schema/time.ts'
+import { endOfDate, parseTime } from '../schema/time.ts'
 import { CONTENT_ATTRIBUTE } from '../schema/well-known.ts'
 import { checkPrefix, checkRectangle } from './search-constraints.ts'
 import { badQuery } from './search-fields.ts'
@@ -132,16 +132,8 @@ function timeOf(text: string): bigint {
 
 /** The last nanosecond of a time, or of the year, month or day that its beginning names. */
 export function endOfTime(text: string): bigint {
-  const [, year, month, day] = /^(\d{4})(?:-(\d\d)(?:-(\d\d))?)?$/.exec(text) ?? []
-  const start = timeOf(text)
-  if (year === undefined) return start
-  const next =
-    month === undefined
-      ? Date.UTC(Number(year) + 1, 0)
-      : day === undefined
-        ? Date.UTC(Number(year), Number(month))
-        : Date.UTC(Number(year), Number(month) - 1, Number(day) + 1)
-  return BigInt(next) * 1_000_000n - 1n
+  const end = /^[\d-]+$/.test(text) ? endOfDate(text) : undefined
+  return end === undefined ? timeOf(text) : BigInt(end) * 1_000_000n - 1n
 }
 
 function format(value: string): string {

@@ -95,7 +95,9 @@ async function* candidatesOf(
   if (source) {
     for await (const ref of source.refs()) {
       // A claim names any of the blobs that are one permanode.
-      const standing = (await index().permanode(ref))?.ref ?? ref
+      const state = await index().permanode(ref)
+      const standing = state?.ref ?? ref
+      if (state) matcher.facts.know(standing, state)
       if ((await stat([standing]))[0] !== undefined) yield typed(index(), standing)
     }
   } else if (isOfPermanodes(query.constraint)) {

@@ -40,6 +40,34 @@ export function parseTime(text: string): Nanoseconds | undefined {
   return isWritableTime(time) ? time : undefined
 }
 
+const datePattern = /^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d)(?::(\d\d)(?::(\d\d))?)?)?)?)?Z?$/
+
+/** The first millisecond after the year, month, day, hour, minute or second that the text names. */
+export function endOfDate(text: string): number | undefined {
+  const match = datePattern.exec(text)
+  if (!match) return undefined
+  const parts = match.slice(1).filter(part => part !== undefined)
+  const numbers = parts.map(Number)
+  const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = numbers
+  const isReal =
+    month >= 1 &&
+    month <= 12 &&
+    day >= 1 &&
+    day <= daysIn(year, month) &&
+    hour < 24 &&
+    minute < 60 &&
+    second < 60
+  if (!isReal) return undefined
+  const next = [year, month - 1, day, hour, minute, second]
+  const last = parts.length - 1
+  next[last] = (next[last] ?? 0) + 1
+  return Date.UTC(next[0] ?? 0, next[1], next[2], next[3], next[4], next[5])
+}
+
+function daysIn(year: number, month: number): number {
+  return new Date(Date.UTC(year, month, 0)).getUTCDate()
+}
+
 function minutesOf(zone: string): number {
   const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(4, 6))
   return zone.startsWith('-') ? -minutes : minutes

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { refOf } from '../../src/blob/ref.ts'
-import { endOfDate, parseWhen, pickSnapshot } from '../../src/node/when.ts'
+import { parseWhen, pickSnapshot } from '../../src/node/when.ts'
+import { endOfDate } from '../../src/schema/time.ts'
 
 const now = Date.UTC(2026, 10, 23, 12)
 

@@ -7,13 +7,12 @@ import { sizeOfParts } from '../../schema/file-reader.ts'
 import { parseSchema } from '../../schema/parse-schema.ts'
 import type { ClaimBody, FileFacts, NodeFields, SchemaBlob } from '../../schema/schema-blob.ts'
 import type { KeyId } from '../../schema/signer.ts'
-import { formatTime, parseTime } from '../../schema/time.ts'
+import { endOfDate, formatTime, parseTime } from '../../schema/time.ts'
 import { readMembers } from '../../schema/tree-reader.ts'
 import { optionalText, textArgument } from '../arguments.ts'
 import { deviceName } from '../device-name.ts'
 import type { Node } from '../node.ts'
 import type { Operation } from '../operation.ts'
-import { endOfDate } from '../when.ts'
 
 /** Says what a ref names: `{ ref, at? }`. */
 export const describeOperation: Operation<Node> = {

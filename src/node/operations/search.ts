@@ -59,11 +59,17 @@ function given(name: string, value: string | number | undefined): JsonObject {
   return value === undefined ? {} : { [name]: value }
 }
 
-/** The text of a saved search: of several of one name, the one that was changed last. */
-async function saved(node: Node, name: string): Promise<string> {
+/** The permanode of a saved search: of several of one name, the one that was changed last. */
+async function findSaved(node: Node, name: string): Promise<BlobRef | undefined> {
   const constraint = { permanode: { attr: NAMED_ATTRIBUTE, value: name } }
   const { refs } = await node.search.run(readQuery({ constraint, sort: '-mod', limit: 1 }))
-  const state = refs[0] && (await node.index.permanode(refs[0]))
+  return refs[0]
+}
+
+/** The text of a saved search. */
+async function saved(node: Node, name: string): Promise<string> {
+  const permanode = await findSaved(node, name)
+  const state = permanode && (await node.index.permanode(permanode))
   const content = state?.attributes.get(CONTENT_ATTRIBUTE)?.[0]
   const bytes = isBlobRef(content) ? await node.store.fetch(content) : undefined
   if (bytes && bytes.length <= SAVED_BYTES_MAX) return Buffer.from(bytes).toString('utf8')
@@ -111,12 +117,11 @@ export const saveSearchOperation: Operation<Node> = {
     readQuery({ expression })
     await node.index.catchUp()
     const { ref: content } = await node.door.receive(Buffer.from(expression))
-    const constraint = { permanode: { attr: NAMED_ATTRIBUTE, value: name } }
-    const { refs } = await node.search.run(readQuery({ constraint, sort: '-mod', limit: 1 }))
-    const permanode = refs[0] ?? (await node.claims.randomPermanode())
+    const known = await findSaved(node, name)
+    const permanode = known ?? (await node.claims.randomPermanode())
     const set = (attribute: string, value: string): Promise<unknown> =>
       node.claims.sign({ claimType: 'set-attribute', permanode, attribute, value })
-    if (refs[0] === undefined) await set(NAMED_ATTRIBUTE, name)
+    if (known === undefined) await set(NAMED_ATTRIBUTE, name)
     await set(CONTENT_ATTRIBUTE, content)
     return { permanode, content }
   },

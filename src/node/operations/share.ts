@@ -2,12 +2,11 @@ import { PeerkeepError } from '../../base/errors.ts'
 import type { JsonObject } from '../../base/json.ts'
 import { type BlobRef, parseBlobRef } from '../../blob/ref.ts'
 import type { Nanoseconds, ShareClaim } from '../../schema/schema-blob.ts'
-import { formatTime, isWritableTime, parseTime } from '../../schema/time.ts'
+import { endOfDate, formatTime, isWritableTime, parseTime } from '../../schema/time.ts'
 import { flagArgument, optionalText, signingNode, textArgument } from '../arguments.ts'
 import { parseDuration } from '../durations.ts'
 import type { Node } from '../node.ts'
 import type { Operation, OperationContext } from '../operation.ts'
-import { endOfDate } from '../when.ts'
 
 /**
  * Lets whoever has the link read a blob and what it holds: `{ ref, once?, expires?, force? }`. Lists what is shared:
