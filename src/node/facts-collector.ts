@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util'
+
 import type { Index } from '../index/queries.ts'
 import type { FileFacts } from '../schema/schema-blob.ts'
 import type { ClaimWriter } from './claim-writer.ts'
@@ -67,5 +69,5 @@ export function unsaidFacts(
 function isSaid(facts: FileFacts, known: FileFacts | undefined): boolean {
   if (!known) return false
   const names = new Set([...Object.keys(facts), ...Object.keys(known)] as (keyof FileFacts)[])
-  return [...names].every(name => facts[name] === known[name])
+  return [...names].every(name => isDeepStrictEqual(facts[name], known[name]))
 }

@@ -139,7 +139,21 @@ function readFact(value: JsonValue): FileFacts {
     camera: text(fields, 'camera'),
     latitude: number(fields, 'latitude'),
     longitude: number(fields, 'longitude'),
+    duration: number(fields, 'duration'),
+    mediaTags: readTags(fields.get('mediaTags')),
+    rating: number(fields, 'rating'),
+    label: text(fields, 'label'),
+    keywords: optionalList(fields.get('keywords'))?.map(word => optionalText(word) ?? ''),
+    text: text(fields, 'text'),
   }
+}
+
+function readTags(value: JsonValue | undefined): Readonly<Record<string, string>> | undefined {
+  if (value === undefined || value === null) return undefined
+  const tags = Object.entries(neededObject(value))
+  return Object.fromEntries(
+    tags.map(([name, tag]) => [name.toWellFormed(), optionalText(tag) ?? '']),
+  )
 }
 
 function text(fields: Fields, key: string): string | undefined {

@@ -156,6 +156,17 @@ export interface FileFacts {
   /** Decimal degrees. */
   readonly latitude?: number | undefined
   readonly longitude?: number | undefined
+  /** Of sound and video, in milliseconds. */
+  readonly duration?: number | undefined
+  /** What is written in a piece of music or a video about it, by Perkeep's names: `title artist album genre year track disc`. */
+  readonly mediaTags?: Readonly<Record<string, string>> | undefined
+  /** By XMP, of the file or of the sidecar beside it: 1 to 5 stars, -1 for a rejected one. */
+  readonly rating?: number | undefined
+  /** The colour label, as the program wrote it that gave it. */
+  readonly label?: string | undefined
+  readonly keywords?: readonly string[] | undefined
+  /** Words of a document, for search: its beginning where it is long. */
+  readonly text?: string | undefined
 }
 
 /** Schema of a type this version does not know; kept, replicated, its refs keep blobs alive. */

@@ -93,6 +93,12 @@ const fact = fc.record({
   camera: maybe(text),
   latitude: maybe(degrees),
   longitude: maybe(degrees),
+  duration: maybe(fc.nat()),
+  mediaTags: maybe(fc.dictionary(someText, text, { maxKeys: 3 })),
+  rating: maybe(fc.integer({ min: -1, max: 5 })),
+  label: maybe(text),
+  keywords: maybe(fc.array(text, { maxLength: 3 })),
+  text: maybe(text),
 })
 
 const claim = fc.oneof(
