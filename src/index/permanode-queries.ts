@@ -8,17 +8,9 @@ import {
   CONTENT_ATTRIBUTE,
 } from '../schema/well-known.ts'
 import { type ClaimRow, isAttributeClaim } from './claim-row.ts'
-import {
-  type Ground,
-  actingClaims,
-  foldPermanode,
-  isDeleted,
-  metaOf,
-  permanodeMembers,
-  withDeletes,
-} from './evaluate.ts'
+import { type Ground, actingClaims, metaOf, permanodeMembers, withDeletes } from './evaluate.ts'
 import { isActing, isMember, membersOf, twinsOf } from './members.ts'
-import type { Backup, IndexedClaim, PermanodeState, SettledState, Snapshot } from './queries.ts'
+import type { Backup, IndexedClaim, PermanodeState, Snapshot } from './queries.ts'
 import { anchorOf, anchorOfKey, dateOfText, lastField, rangeAfter, saidPrefix } from './rows.ts'
 import { type StateRow, computeState, readState } from './state.ts'
 
@@ -28,21 +20,29 @@ export async function queryPermanode(
   ref: BlobRef,
   at?: Nanoseconds,
 ): Promise<PermanodeState | undefined> {
+  const row = at === undefined ? await settledState(ground.rows, ref) : undefined
+  if (row) return permanodeState(ref, row)
   const meta = await metaOf(ground.rows, ref)
   if (meta?.type !== 'permanode' || !meta.signed) return undefined
   const isOwn = await isMember(ground, meta.signed.keyId, ref)
   const members = isOwn ? await membersOf(ground, anchorOf(meta.signed)) : []
-  const standing = members[0] ?? ref
-  const signed = (await metaOf(ground.rows, standing))?.signed ?? meta.signed
-  const state = isOwn ? await stateOf(ground, members, at) : emptyState
+  const state = await stateOf(ground, members, at)
+  if (state) return permanodeState(members[0] ?? ref, state)
+  const { keyId: signer, plannedKey: key, date } = meta.signed
+  const modified = dateOfText(date)
+  return { ref, signer, key, modified, isOwn: false, isDeleted: false, attributes: new Map() }
+}
+
+function permanodeState(ref: BlobRef, state: StateRow): PermanodeState {
+  const { signer, key, isDeleted, attributes, modified, date } = state
   return {
-    ref: standing,
-    signer: signed.keyId,
-    isOwn,
-    key: signed.plannedKey,
-    isDeleted: state.isDeleted,
-    attributes: new Map([...state.attributes].map(([name, values]) => [name, [...values]])),
-    modified: dateOfText(state.modified ?? signed.date),
+    ref,
+    signer,
+    isOwn: true,
+    key,
+    isDeleted,
+    attributes: new Map([...attributes].map(([name, values]) => [name, [...values]])),
+    modified: dateOfText(modified ?? date),
   }
 }
 
@@ -80,18 +80,10 @@ export async function* querySaid(
 
 export async function* queryStates(
   rows: KeyValue,
-): AsyncGenerator<readonly [ref: BlobRef, state: SettledState | undefined]> {
+): AsyncGenerator<readonly [ref: BlobRef, state: PermanodeState | undefined]> {
   for await (const [key, text] of rows.scan(prefixRange('state|'))) {
-    const state = readState(text)
-    yield [lastField(key) as BlobRef, state && settledState(state)]
-  }
-}
-
-function settledState({ isDeleted: isGone, attributes, modified }: StateRow): SettledState {
-  return {
-    isDeleted: isGone,
-    attributes: new Map([...attributes].map(([name, values]) => [name, [...values]])),
-    modified: modified === undefined ? undefined : dateOfText(modified),
+    const [ref, state] = [lastField(key) as BlobRef, readState(text)]
+    yield [ref, state && permanodeState(ref, state)]
   }
 }
 
@@ -107,7 +99,7 @@ export async function queryBackups(ground: Ground): Promise<Backup[]> {
   const backups: Backup[] = []
   for await (const [key] of ground.rows.scan(prefixRange('backup|'))) {
     const permanode = lastField(key) as BlobRef
-    const { attributes } = await stateOf(ground, [permanode])
+    const { attributes } = (await stateOf(ground, [permanode])) ?? {}
     const name = firstOf(attributes, BACKUP_ATTRIBUTE)
     const device = firstOf(attributes, BACKUP_DEVICE_ATTRIBUTE) as KeyId | undefined
     if (name !== undefined && device !== undefined) backups.push({ permanode, device, name })
@@ -142,26 +134,19 @@ export async function queryFacts(ground: Ground, file: BlobRef): Promise<FileFac
   return undefined
 }
 
-const emptyState: StateRow = {
-  attributes: new Map(),
-  modified: undefined,
-  last: undefined,
-  isDeleted: false,
-}
-
 async function stateOf(
   ground: Ground,
   members: readonly BlobRef[],
   at?: Nanoseconds,
-): Promise<StateRow> {
-  if (at !== undefined) {
-    return {
-      ...(await foldPermanode(ground, members, at)),
-      isDeleted: await isDeleted(ground, members),
-    }
-  }
-  const row = await ground.rows.get(`state|${members[0] ?? ''}`)
-  return (row === undefined ? undefined : readState(row)) ?? computeState(ground, members)
+): Promise<StateRow | undefined> {
+  const [standing] = members
+  const row = at === undefined && standing && (await settledState(ground.rows, standing))
+  return row || computeState(ground, members, at)
+}
+
+/** Undefined for what is no own permanode, stands behind another blob, or is too large to be a row. */
+async function settledState(rows: KeyValue, ref: BlobRef): Promise<StateRow | undefined> {
+  return readState((await rows.get(`state|${ref}`)) ?? '')
 }
 
 /** All blobs that are the same claim as `ref`; one that is disputed is for itself. */
@@ -176,8 +161,8 @@ function indexedClaim({ ref, keyId, date, body }: ClaimRow, isLive: boolean): In
   return { ref, signer: keyId, date: dateOfText(date), body, isDeleted: !isLive }
 }
 
-function firstOf(attributes: StateRow['attributes'], name: string): string | undefined {
-  return attributes.get(name)?.values().next().value
+function firstOf(attributes: StateRow['attributes'] | undefined, name: string): string | undefined {
+  return attributes?.get(name)?.values().next().value
 }
 
 function order(a: string, b: string): number {

@@ -45,7 +45,7 @@ export interface Index extends AsyncDisposable {
    */
   permanodesSaid(attribute: string, value: string): AsyncIterable<BlobRef>
   /** Own permanodes with their states as they are now, in order; undefined where a row is too large to hold one. */
-  states(): AsyncIterable<readonly [ref: BlobRef, state: SettledState | undefined]>
+  states(): AsyncIterable<readonly [ref: BlobRef, state: PermanodeState | undefined]>
   /** Files of which anybody said that this is the digest of their content, in order; `facts` tells whose word counts. */
   filesOfContent(wholeRef: string): AsyncIterable<BlobRef>
 
@@ -155,14 +155,6 @@ export interface AdoptedKey extends KnownKey {
 }
 
 export type DeviceRole = 'admin' | 'device'
-
-/** The state of a permanode as far as its claims tell. */
-export interface SettledState {
-  readonly isDeleted: boolean
-  readonly attributes: ReadonlyMap<string, readonly string[]>
-  /** Undefined while no claim had an effect. */
-  readonly modified: Nanoseconds | undefined
-}
 
 export interface PermanodeState {
   readonly ref: BlobRef

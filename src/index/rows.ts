@@ -56,7 +56,7 @@ import type { KeyId } from '../schema/signer.ts'
  * | `set|KEYID|REF` | | a static-set, here or not, that a manifest of KEYID reaches |
  * | `listed|KEYID|REF` | | a blob, here or not, that stays valid although KEYID is revoked |
  * | `stays|KEYID|ID` | the smallest listed blob | a claim that came and stays valid |
- * | `state|REF` | state | own permanodes, folded; REF is the smallest of those that are one |
+ * | `state|REF` | state | own permanodes, folded, with who signed them; REF is the smallest of those that are one |
  * | `backup|REF` | | states that are backups and not deleted |
  * | `missing|NEEDED` | one that needs it | |
  *
@@ -72,7 +72,7 @@ import type { KeyId } from '../schema/signer.ts'
  * | `todo|clock` | the clock was ahead: make what is dated too late not due again |
  * | `dirty|REF` | fold what REF (a permanode, or a claim about one) changes |
  */
-export const VERSION = '3'
+export const VERSION = '4'
 
 /** Fixed-width decimal of a date; the offset keeps years before 1970 positive. */
 export function dateText(date: Nanoseconds): string {

@@ -47,13 +47,10 @@ export interface FileItem {
   readonly times: { readonly first: Nanoseconds; readonly last: Nanoseconds } | undefined
 }
 
-/** What a search asks of a permanode's state. */
-export type ItemState = Pick<PermanodeState, 'ref' | 'isDeleted' | 'attributes' | 'modified'>
-
 export interface ItemFacts {
-  readonly permanode: (ref: BlobRef, at?: Nanoseconds) => Promise<ItemState | undefined>
+  readonly permanode: (ref: BlobRef, at?: Nanoseconds) => Promise<PermanodeState | undefined>
   /** Says what the state of a permanode is now, so that nobody has to ask. */
-  readonly know: (ref: BlobRef, state: ItemState) => void
+  readonly know: (ref: BlobRef, state: PermanodeState) => void
   readonly file: (ref: BlobRef) => Promise<FileItem | undefined>
   readonly schema: (ref: BlobRef) => Promise<SchemaBlob | undefined>
   /** When what a permanode is about was made: PROTOCOL 12, "created". */
@@ -69,7 +66,7 @@ export interface ItemFacts {
 const VENUE_ATTRIBUTE = 'foursquareVenuePermanode'
 
 /** Perkeep's rule for what no one wants to see among other things. */
-export function isHidden({ attributes }: ItemState): boolean {
+export function isHidden({ attributes }: PermanodeState): boolean {
   return (
     attributes.get('camliDefVis')?.includes('hide') === true ||
     attributes.get('camliNodeType')?.[0] === 'foursquare.com:venue'
@@ -83,11 +80,11 @@ export function isOwnAffair({ key }: Pick<PermanodeState, 'key'>): boolean {
 
 export function openFacts(ground: SearchGround): ItemFacts {
   const { index } = ground
-  const states = remembered<ItemState | undefined>(async (ref, at) => index.permanode(ref, at))
+  const states = remembered<PermanodeState | undefined>(async (ref, at) => index.permanode(ref, at))
   const permanode = states.ask
   const file = remembered(async ref => readFileItem(ground, ref)).ask
 
-  async function content(state: ItemState): Promise<FileItem | undefined> {
+  async function content(state: PermanodeState): Promise<FileItem | undefined> {
     const ref = state.attributes.get(CONTENT_ATTRIBUTE)?.[0]
     return isBlobRef(ref) ? file(ref) : undefined
   }
@@ -164,7 +161,7 @@ async function readFileItem(ground: SearchGround, ref: BlobRef): Promise<FileIte
 /** Date of the claim that made the content what it is. */
 async function contentDate(
   { index }: SearchGround,
-  state: ItemState,
+  state: PermanodeState,
   at?: Nanoseconds,
 ): Promise<Nanoseconds | undefined> {
   const value = state.attributes.get(CONTENT_ATTRIBUTE)?.[0]
@@ -227,7 +224,7 @@ function remembered<Value>(look: (ref: BlobRef, at?: Nanoseconds) => Promise<Val
 /** A permanode may be as large as a row of the index. */
 const REMEMBERED_MAX = 16
 
-function timeOf(state: ItemState, attributes: readonly string[]): Nanoseconds | undefined {
+function timeOf(state: PermanodeState, attributes: readonly string[]): Nanoseconds | undefined {
   for (const attribute of attributes) {
     const time = parseTime(state.attributes.get(attribute)?.[0] ?? '')
     if (time !== undefined) return time
@@ -235,7 +232,7 @@ function timeOf(state: ItemState, attributes: readonly string[]): Nanoseconds | 
   return undefined
 }
 
-function positionOf({ attributes }: ItemState): Position | undefined {
+function positionOf({ attributes }: PermanodeState): Position | undefined {
   const [latitude, longitude] = ['latitude', 'longitude'].map(name =>
     decimalOf(attributes.get(name)?.[0] ?? ''),
   )

@@ -1,6 +1,7 @@
 import { type BlobRef, isBlobRef } from '../blob/ref.ts'
 import { RELATED_MAX } from './limits.ts'
-import { type ItemFacts, type ItemState, type Matcher, isHidden } from './search-items.ts'
+import type { PermanodeState } from './queries.ts'
+import { type ItemFacts, type Matcher, isHidden } from './search-items.ts'
 import type { Constraint, PermanodeConstraint, RelationConstraint } from './search-query.ts'
 import {
   decimalOf,
@@ -35,7 +36,7 @@ export async function matchesPermanode(
 
 async function matchesValues(
   matcher: Matcher,
-  { attributes }: ItemState,
+  { attributes }: PermanodeState,
   attr: string,
   constraint: PermanodeConstraint,
 ): Promise<boolean> {
@@ -88,7 +89,7 @@ interface Related {
 
 async function matchesRelation(
   matcher: Matcher,
-  state: ItemState,
+  state: PermanodeState,
   { ref, relation, at }: Related,
 ): Promise<boolean> {
   const { isAll, constraint } = relation
@@ -129,7 +130,7 @@ export function testsValues(constraint: PermanodeConstraint): boolean {
 
 /** What a permanode refers to by attributes that make it a set or a directory, or by the one that is named. */
 function* childrenOf(
-  { attributes }: ItemState,
+  { attributes }: PermanodeState,
   { edgeType }: RelationConstraint,
 ): Generator<BlobRef> {
   for (const [name, values] of attributes) {

@@ -103,8 +103,7 @@ async function* candidatesOf(
   } else if (isOfPermanodes(query.constraint)) {
     for await (const [ref, state] of index().states()) {
       if (state?.isDeleted === true) continue
-      if (state?.modified !== undefined)
-        matcher.facts.know(ref, { ...state, ref, modified: state.modified })
+      if (state) matcher.facts.know(ref, state)
       yield { ref, type: 'permanode' }
     }
   } else {
@@ -122,7 +121,7 @@ async function isFound(matcher: Matcher, blob: Candidate, query: SearchQuery): P
  */
 async function isShown({ facts }: Matcher, { ref, type }: Candidate): Promise<boolean> {
   if (type !== 'permanode') return true
-  const state = await facts.ground.index.permanode(ref)
+  const state = await facts.permanode(ref)
   return (
     state !== undefined &&
     state.isOwn &&

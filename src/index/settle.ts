@@ -78,8 +78,8 @@ async function foldInto(
   ground: Ground,
   members: readonly BlobRef[],
 ): Promise<number> {
-  if (members.length === 0) return 0
   const state = await computeState(ground, members)
+  if (!state) return 0
   putState(draft, members, state)
   return writeState(state)?.length ?? 0
 }
