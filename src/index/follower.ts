@@ -10,7 +10,7 @@ import { dateText } from './rows.ts'
 import { type StepParts, type Steps, openSteps } from './steps.ts'
 import { type Writer, openWriter } from './writer.ts'
 
-export interface FollowerParts extends StepParts {
+export interface FollowerParts extends Omit<StepParts, 'newMaker'> {
   /** The store's log of schema blobs and keys. */
   readonly log: SchemaLog
   readonly clock: Clock
@@ -26,6 +26,8 @@ export interface Follower {
   readonly follow: () => Promise<void>
   readonly arrived: (refs: readonly BlobRef[]) => Promise<void>
   readonly lost: (refs: readonly BlobRef[]) => Promise<void>
+  /** Puts few changes into the search tables; false when there are more than a few. */
+  readonly writeDocuments: () => Promise<boolean>
   readonly onMembers: Writer['onMembers']
   readonly close: () => Promise<void>
 }
@@ -34,12 +36,13 @@ export interface Follower {
  * One pass: what is not due any more, and what has become due; the log, group by group; then what the
  * batches left to be done: claims whose key came, manifests of revocations, what keys signed and touched
  * that are certified or revoked now, permanodes to fold. Each step is a batch that
- * leaves the rest in the rows, so that a pass that ends anywhere is continued by the next.
+ * leaves the rest in the rows, so that a pass that ends anywhere is continued by the next. Last, what changed is put
+ * into the search tables.
  */
 export async function openFollower(parts: FollowerParts): Promise<Follower> {
   const { rows, clock, log, groupBlobsMax } = parts
   const writer = await openWriter(rows)
-  const steps = openSteps(parts, writer)
+  const steps = openSteps({ ...parts, newMaker: () => String(clock.now()) }, writer)
 
   async function follow(): Promise<void> {
     const dueUntil = dateText(BigInt(clock.now() + FUTURE_LIMIT_MS) * 1_000_000n)
@@ -48,6 +51,7 @@ export async function openFollower(parts: FollowerParts): Promise<Follower> {
     while (await steps.release(dueUntil)) continue
     await followLog(dueUntil)
     await settle(steps, dueUntil)
+    while (await steps.documents.write()) continue
   }
 
   /** While one group is written, the signatures of the next are verified. */
@@ -71,6 +75,7 @@ export async function openFollower(parts: FollowerParts): Promise<Follower> {
     follow,
     arrived: async refs => void (await writer.write(async () => draftOfArrived(rows, refs))),
     lost: async refs => void (await writer.write(async () => draftOfLost(rows, refs))),
+    writeDocuments: steps.documents.writeFew,
     onMembers: writer.onMembers,
     close: async () => writer.close(),
   }

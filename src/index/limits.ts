@@ -52,6 +52,9 @@ export const REGEXP_CHARACTERS_MAX = 1000
 /** Characters of a search expression. */
 export const EXPRESSION_CHARACTERS_MAX = 10_000
 
+/** Words that are to be in one text: each is looked for in the index. */
+export const QUERY_WORDS_MAX = 50
+
 /** Terms of an expression: each may be held against every permanode. */
 export const QUERY_TERMS_MAX = 500
 
@@ -69,6 +72,30 @@ export const RELATED_MAX = 10_000
 
 /** Things that are spread over a map: so many are held, with their places. */
 export const MAP_RESULTS_MAX = 20_000
+
+/** Documents in one batch of the search tables: some milliseconds of the main thread's time, and of the other one's. */
+export const DOCUMENTS_MAX = 300
+
+/** Changes that are put into the search tables before a search begins: with more, it goes without the tables. */
+export const PENDING_DOCUMENTS_MAX = 1000
+
+/** Pages of the search tables in memory, in KiB. */
+export const TABLES_CACHE_KIB = 32 * 1024
+
+/** Characters of an attribute's value that documents are found by in the order of time: more is no tag. */
+export const VALUE_CHARACTERS_MAX = 100
+
+/** Characters of what documents are found by that know parts of words. */
+export const TRIGRAM_CHARACTERS = 3
+
+/** Documents that are sorted for one answer: they cost as much as to walk over all in order, where one in fifty matches. */
+export const LISTED_DOCUMENTS_MAX = 20_000
+
+/** Documents in one piece of a walk over all. */
+export const WALK_ROWS = 500
+
+/** Characters of a permanode's texts, and of its content's, that words are found in. */
+export const TEXT_CHARACTERS_MAX = 256 * 1024
 
 /** Rows of a source that are counted to find the narrowest: where all are larger, each costs some milliseconds to find out. */
 export const PLAN_PROBE_MAX = 2000

@@ -61,6 +61,7 @@ export async function openIndex(parts: IndexParts): Promise<Index> {
     ...blobQueries(parts, follower),
     ...memberQueries(follower),
     trust: follower.trust,
+    documents: async () => ((await follower.writeDocuments()) ? parts.documents : undefined),
     latestClaimDate: async () => latestClaimDate(follower),
     counts: async () => parseCounts(await rows.get('counts')),
     close,

@@ -8,6 +8,7 @@ import type {
   ShareClaim,
 } from '../schema/schema-blob.ts'
 import type { KeyId } from '../schema/signer.ts'
+import type { DocumentTables } from './document-tables.ts'
 
 /**
  * What can be asked about the blobs of a store. Everything here is a cache over blobs: it is rebuilt
@@ -46,6 +47,8 @@ export interface Index extends AsyncDisposable {
   permanodesSaid(attribute: string, value: string): AsyncIterable<BlobRef>
   /** Own permanodes with their states as they are now, in order; undefined where a row is too large to hold one. */
   states(): AsyncIterable<readonly [ref: BlobRef, state: PermanodeState | undefined]>
+  /** The search tables, with all that is committed in them; undefined while much of that is not. */
+  documents(): Promise<DocumentTables | undefined>
   /** Files of which anybody said that this is the digest of their content, in order; `facts` tells whose word counts. */
   filesOfContent(wholeRef: string): AsyncIterable<BlobRef>
 

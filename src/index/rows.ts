@@ -25,7 +25,7 @@ import type { KeyId } from '../schema/signer.ts'
  * | `claim|ABOUT|CLASS|DATE|KEYID|ID` | what it says, its signed bytes | claims; CLASS `a` attribute, `d` delete, `x` other; ABOUT the permanode or target |
  * | `twin|ID|REF` | | the blobs of a claim that stands in several |
  * | `aimed|REF` | | a delete claim names REF |
- * | `by|KEYID|REF` | | REF is a permanode of, or named by a claim of KEYID |
+ * | `by|KEYID|REF` | | REF is a permanode or facts of, or named by a claim of KEYID |
  * | `cert|KEYID|PERMANODE|DATE|ID` | role | certificates, by whom |
  * | `revoke|KEYID|PERMANODE|DATE|ID` | manifest | revocations, by whom: the static-set of what stays valid |
  * | `fact|FILE|DATE|KEYID|ID` | facts | what a device says about a file's content |
@@ -42,6 +42,8 @@ import type { KeyId } from '../schema/signer.ts'
  * | key | value | meaning |
  * |---|---|---|
  * | `epoch` | text | another one whenever members changed otherwise than by the log |
+ * | `documents` | maker, number | the batches that the search tables got from these rows |
+ * | `awaits|REF` | | a document was made whose content REF was not here |
  *
  * What also follows from whose keys act, or from the store:
  *
@@ -70,7 +72,11 @@ import type { KeyId } from '../schema/signer.ts'
  * | `todo|set|KEYID|REF` | read a static-set of a manifest, from the member that the value says |
  * | `todo|move|KEYID` | give what the key signed the letters it has now; the value says where to go on |
  * | `todo|clock` | the clock was ahead: make what is dated too late not due again |
- * | `dirty|REF` | fold what REF (a permanode, or a claim about one) changes |
+ * | `dirty|REF` | fold what REF (a permanode, or a claim about one) changes; of facts, what they are about |
+ * | `todo|facts|REF` | facts came, or count now, or no more: look at the files that they are about |
+ * | `todo|content|REF` | more, or less, is known of a file: look at the permanodes whose content it is, or was |
+ * | `todo|document|PERMANODE` | put what is now so into the search tables |
+ * | `todo|documents` | put all permanodes into them; the value says behind which |
  */
 export const VERSION = '4'
 

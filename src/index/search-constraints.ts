@@ -1,9 +1,10 @@
+import { wordsOf } from './search-words.ts'
 import { RE2JS } from 're2js'
 
 import type { JsonObject } from '../base/json.ts'
 import type { Nanoseconds } from '../schema/schema-blob.ts'
 import { parseTime } from '../schema/time.ts'
-import { QUERY_DEPTH_MAX, REGEXP_CHARACTERS_MAX } from './limits.ts'
+import { QUERY_DEPTH_MAX, QUERY_WORDS_MAX, REGEXP_CHARACTERS_MAX } from './limits.ts'
 import { type QueryFields, badQuery, openFields } from './search-fields.ts'
 import { testsValues } from './search-permanodes.ts'
 import type {
@@ -74,8 +75,6 @@ function readFile(value: JsonObject, at: Place): FileConstraint {
   const fields = openFields(value, where)
   // Perkeep reads it and does nothing with it.
   fields.object('exif', exif => exif)
-  if (fields.object('mediaTag', tag => tag) !== undefined)
-    throw badQuery(`${where}.mediaTag cannot be searched by: the tags of sound files are not read`)
   const file: FileConstraint = {
     fileSize: readInteger(fields, 'fileSize', where),
     fileName: readString(fields, 'fileName', where),
@@ -92,6 +91,12 @@ function readFile(value: JsonObject, at: Place): FileConstraint {
     // The name is Perkeep's.
     ratio: readNumber(fields, 'widthHeightRation', where),
     location: readLocation(fields, where),
+    rating: readInteger(fields, 'rating', where),
+    mediaTag: nested(fields, 'mediaTag', where, (inner, above) => ({
+      tag: inner.text('tag') ?? '',
+      string: readString(inner, 'string', above),
+      int: readInteger(inner, 'int', above),
+    })),
   }
   fields.done()
   return file
@@ -141,10 +146,24 @@ function readPermanode(value: JsonObject, at: Place): PermanodeConstraint {
     valueInSet: inside(fields, 'valueInSet', { ...at, where }),
     relation: fields.object('relation', relation => readRelation(relation, deeper(at, where))),
     location: readLocation(fields, where),
+    text: readWords(fields.text('text'), `${where}.text`),
   }
   fields.done()
   checkAttribute(permanode, where)
   return permanode
+}
+
+function readWords(text: string | undefined, where: string): readonly string[] | undefined {
+  return text === undefined ? undefined : checkWords(text, where)
+}
+
+/** The words to be found. Throws `BAD_USAGE` where there are none, or very many. */
+export function checkWords(text: string, where: string): readonly string[] {
+  const words = [...new Set(wordsOf(text))]
+  if (words.length === 0) throw badQuery(`${where} must have a word to be found`)
+  if (words.length > QUERY_WORDS_MAX)
+    throw badQuery(`${where} can have ${QUERY_WORDS_MAX} words, not more`)
+  return words
 }
 
 function checkAttribute(permanode: PermanodeConstraint, where: string): void {

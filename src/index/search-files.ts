@@ -1,9 +1,10 @@
 import type { BlobRef } from '../blob/ref.ts'
+import type { FileFacts } from '../schema/schema-blob.ts'
 import { readMembers } from '../schema/tree-reader.ts'
 import { CONTAINED_MAX } from './limits.ts'
 import { type Matcher, positionOfFile } from './search-items.ts'
 import type { Constraint, DirectoryConstraint, FileConstraint } from './search-query.ts'
-import { isInTime, isInside, isWithin, matchesText } from './search-strings.ts'
+import { integerOf, isInTime, isInside, isWithin, matchesText } from './search-strings.ts'
 import { badQuery } from './search-fields.ts'
 
 export async function matchesFile(
@@ -21,6 +22,7 @@ export async function matchesFile(
     (wholeRef === undefined || item.facts?.wholeRef === wholeRef) &&
     (isImage !== true || item.mediaType.startsWith('image/')) &&
     isOfTime(matcher, item.times, constraint) &&
+    isTagged(item.facts, constraint) &&
     isOfSize(item.facts, constraint)
   if (!isMatch) return false
   if (constraint.location) {
@@ -41,6 +43,17 @@ function isOfTime(
     (!time || (times !== undefined && isInTime(times.first, time, now))) &&
     (!modTime || (times !== undefined && isInTime(times.last, modTime, now)))
   )
+}
+
+function isTagged(facts: FileFacts | undefined, { rating, mediaTag }: FileConstraint): boolean {
+  if (rating && (facts?.rating === undefined || !isWithin(facts.rating, rating))) return false
+  if (!mediaTag) return true
+  const tags = facts?.mediaTags ?? {}
+  const { tag, string, int } = mediaTag
+  const text = Object.hasOwn(tags, tag) ? tags[tag] : undefined
+  if (text === undefined || (string && !matchesText(text, string))) return false
+  const number = int && integerOf(text)
+  return !int || (number !== undefined && isWithin(number, int))
 }
 
 /** What is no picture has no width to be within anything. */

@@ -4,7 +4,7 @@ import { parseSchema } from '../schema/parse-schema.ts'
 import type { FileFacts, Nanoseconds, SchemaBlob } from '../schema/schema-blob.ts'
 import { parseTime } from '../schema/time.ts'
 import { CONTENT_ATTRIBUTE } from '../schema/well-known.ts'
-import { RELATED_MAX } from './limits.ts'
+import { RELATED_MAX, TEXT_CHARACTERS_MAX } from './limits.ts'
 import type { Index, PermanodeState } from './queries.ts'
 import type { Constraint } from './search-query.ts'
 import { type Position, decimalOf } from './search-strings.ts'
@@ -22,13 +22,15 @@ export interface Matcher {
   readonly facts: ItemFacts
 }
 
-/** What a search is answered from. */
-export interface SearchGround {
-  readonly index: Pick<
-    Index,
-    'permanode' | 'claims' | 'facts' | 'edgesTo' | 'meta' | 'permanodesSaid' | 'filesOfContent'
-  >
+/** What is known of single blobs is read from this. */
+export interface ItemGround {
+  readonly index: Pick<Index, 'permanode' | 'claims' | 'facts' | 'meta'>
   readonly fetch: (ref: BlobRef) => Promise<Uint8Array | undefined>
+}
+
+/** What a search is answered from. */
+export interface SearchGround extends ItemGround {
+  readonly index: ItemGround['index'] & Pick<Index, 'edgesTo' | 'permanodesSaid' | 'filesOfContent'>
   /** In bytes; undefined for what is not here. */
   readonly sizeOf: (ref: BlobRef) => Promise<number | undefined>
   /** Undefined for what is not here. */
@@ -47,7 +49,8 @@ export interface FileItem {
   readonly times: { readonly first: Nanoseconds; readonly last: Nanoseconds } | undefined
 }
 
-export interface ItemFacts {
+/** What is known of single blobs. */
+export interface Items {
   readonly permanode: (ref: BlobRef, at?: Nanoseconds) => Promise<PermanodeState | undefined>
   /** Says what the state of a permanode is now, so that nobody has to ask. */
   readonly know: (ref: BlobRef, state: PermanodeState) => void
@@ -56,6 +59,12 @@ export interface ItemFacts {
   /** When what a permanode is about was made: PROTOCOL 12, "created". */
   readonly created: (ref: BlobRef, at?: Nanoseconds) => Promise<Nanoseconds>
   readonly position: (ref: BlobRef, at?: Nanoseconds) => Promise<Position | undefined>
+  /** What a permanode says in words, and what it is about does: titles, tags, names, texts; none too long. */
+  readonly texts: (ref: BlobRef, at?: Nanoseconds) => Promise<readonly string[]>
+}
+
+/** What is known of blobs, and of what refers to them. */
+export interface ItemFacts extends Items {
   /** Permanodes of which a claim named `ref` once: those that still do are among them. */
   readonly namers: (ref: BlobRef) => Promise<readonly BlobRef[]>
   /** Schema that refers to `ref`, and is of the type. */
@@ -63,7 +72,7 @@ export interface ItemFacts {
   readonly ground: SearchGround
 }
 
-const VENUE_ATTRIBUTE = 'foursquareVenuePermanode'
+export const VENUE_ATTRIBUTE = 'foursquareVenuePermanode'
 
 /** Perkeep's rule for what no one wants to see among other things. */
 export function isHidden({ attributes }: PermanodeState): boolean {
@@ -79,6 +88,15 @@ export function isOwnAffair({ key }: Pick<PermanodeState, 'key'>): boolean {
 }
 
 export function openFacts(ground: SearchGround): ItemFacts {
+  return {
+    ...openItems(ground),
+    namers: async ref => namersOf(ground, ref),
+    holders: async (ref, type) => holdersOf(ground, ref, type),
+    ground,
+  }
+}
+
+export function openItems(ground: ItemGround): Items {
   const { index } = ground
   const states = remembered<PermanodeState | undefined>(async (ref, at) => index.permanode(ref, at))
   const permanode = states.ask
@@ -120,6 +138,15 @@ export function openFacts(ground: SearchGround): ItemFacts {
     return item && positionOfFile(item)
   }
 
+  async function texts(ref: BlobRef, at?: Nanoseconds): Promise<readonly string[]> {
+    const state = await permanode(ref, at)
+    if (!state) return []
+    const own = TEXT_ATTRIBUTES.flatMap(name => state.attributes.get(name) ?? [])
+    const contents = (state.attributes.get(CONTENT_ATTRIBUTE) ?? []).filter(isBlobRef)
+    const files = await Array.fromAsync(contents, async content => file(content))
+    return shortened([...own, ...files.flatMap(textsOfFile)])
+  }
+
   return {
     permanode,
     know: states.know,
@@ -127,21 +154,45 @@ export function openFacts(ground: SearchGround): ItemFacts {
     schema: async ref => readSchema(ground, ref),
     created,
     position,
-    namers: async ref => namersOf(ground, ref),
-    holders: async (ref, type) => holdersOf(ground, ref, type),
-    ground,
+    texts,
   }
 }
 
+/** What a person writes of something, in words. */
+const TEXT_ATTRIBUTES = ['title', 'description', 'content', 'tag']
+
+function textsOfFile(item: FileItem | undefined): readonly string[] {
+  if (!item) return []
+  const { keywords = [], mediaTags = {}, text } = item.facts ?? {}
+  return [
+    item.name,
+    ...keywords,
+    ...Object.values(mediaTags),
+    ...(text === undefined ? [] : [text]),
+  ]
+}
+
+/** So many characters in all; what is behind is not found by its words. */
+function shortened(texts: readonly string[]): readonly string[] {
+  const kept: string[] = []
+  let left = TEXT_CHARACTERS_MAX
+  for (const text of texts) {
+    if (left <= 0) break
+    kept.push(text.slice(0, left).toWellFormed())
+    left -= text.length
+  }
+  return kept
+}
+
 async function readSchema(
-  { index, fetch }: SearchGround,
+  { index, fetch }: ItemGround,
   ref: BlobRef,
 ): Promise<SchemaBlob | undefined> {
   const bytes = (await index.meta(ref)) && (await fetch(ref))
   return bytes && parseSchema(bytes)
 }
 
-async function readFileItem(ground: SearchGround, ref: BlobRef): Promise<FileItem | undefined> {
+async function readFileItem(ground: ItemGround, ref: BlobRef): Promise<FileItem | undefined> {
   const read = await readSchema(ground, ref)
   if (read?.type !== 'file') return undefined
   const facts = await ground.index.facts(ref)
@@ -160,7 +211,7 @@ async function readFileItem(ground: SearchGround, ref: BlobRef): Promise<FileIte
 
 /** Date of the claim that made the content what it is. */
 async function contentDate(
-  { index }: SearchGround,
+  { index }: ItemGround,
   state: PermanodeState,
   at?: Nanoseconds,
 ): Promise<Nanoseconds | undefined> {

@@ -3,6 +3,7 @@ import { RELATED_MAX } from './limits.ts'
 import type { PermanodeState } from './queries.ts'
 import { type ItemFacts, type Matcher, isHidden } from './search-items.ts'
 import type { Constraint, PermanodeConstraint, RelationConstraint } from './search-query.ts'
+import { wordsOf } from './search-words.ts'
 import {
   decimalOf,
   integerOf,
@@ -19,19 +20,29 @@ export async function matchesPermanode(
 ): Promise<boolean> {
   const { facts } = matcher
   const { ground } = facts
-  const { at, attr, modTime, time, skipHidden, relation, location } = constraint
+  const { at, attr, modTime, time, skipHidden, relation, location, text } = constraint
   const state = await facts.permanode(ref, at)
   if (!state) return false
   if (skipHidden === true && isHidden(state)) return false
   if (modTime && !isInTime(state.modified, modTime, ground.now())) return false
   if (time && !isInTime(await facts.created(ref, at), time, ground.now())) return false
   if (attr !== undefined && !(await matchesValues(matcher, state, attr, constraint))) return false
+  if (text && !hasWords(await facts.texts(ref, at), text)) return false
   if (location) {
     const position = await facts.position(ref, at)
     if (!position) return false
     if (location.rectangle && !isInside(position, location.rectangle)) return false
   }
   return !relation || matchesRelation(matcher, state, { ref, relation, at })
+}
+
+function hasWords(texts: readonly string[], words: readonly string[]): boolean {
+  const missing = new Set(words)
+  for (const text of texts) {
+    for (const word of wordsOf(text)) missing.delete(word)
+    if (missing.size === 0) return true
+  }
+  return false
 }
 
 async function matchesValues(

@@ -64,6 +64,16 @@ export interface FileConstraint {
   /** Width by height. */
   readonly ratio?: NumberConstraint | undefined
   readonly location?: LocationConstraint | undefined
+  /** Stars, by XMP; -1 is a rejected one. */
+  readonly rating?: NumberConstraint | undefined
+  readonly mediaTag?: MediaTagConstraint | undefined
+}
+
+/** What is written in a file of sound or video; both tests must hold. */
+export interface MediaTagConstraint {
+  readonly tag: string
+  readonly string?: StringConstraint | undefined
+  readonly int?: NumberConstraint | undefined
 }
 
 export interface DirectoryConstraint {
@@ -97,6 +107,8 @@ export interface PermanodeConstraint {
   /** The value is the ref of a blob of which this holds. */
   readonly valueInSet?: Constraint | undefined
   readonly relation?: RelationConstraint | undefined
+  /** Words that must all be in what it says, or in what it is about, as `wordsOf` writes them. */
+  readonly text?: readonly string[] | undefined
   readonly location?: LocationConstraint | undefined
 }
 

@@ -1,4 +1,5 @@
 import { compareText } from '../base/text-order.ts'
+import { foldCase } from './search-words.ts'
 import type {
   NumberConstraint,
   Rectangle,
@@ -23,10 +24,6 @@ export function matchesText(given: string, constraint: StringConstraint): boolea
     (byteLength === undefined || isWithin(Buffer.byteLength(given), byteLength)) &&
     (matches === undefined || matches(given))
   )
-}
-
-function foldCase(text: string): string {
-  return text.toLowerCase()
 }
 
 /** `now` in nanoseconds, as the times. */

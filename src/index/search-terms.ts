@@ -1,6 +1,6 @@
 import { endOfDate, parseTime } from '../schema/time.ts'
 import { CONTENT_ATTRIBUTE } from '../schema/well-known.ts'
-import { checkPrefix, checkRectangle } from './search-constraints.ts'
+import { checkPrefix, checkRectangle, checkWords } from './search-constraints.ts'
 import { badQuery } from './search-fields.ts'
 import type {
   Constraint,
@@ -47,6 +47,14 @@ const rules: Readonly<Record<string, Rule>> = {
   title: {
     example: 'title:lake',
     read: value => attribute({ attr: 'title', valueMatches: anyCase(value), skipHidden: true }),
+  },
+  text: {
+    example: 'text:invoice, or text:"annual report"',
+    read: value => attribute({ text: checkWords(value, 'text:'), skipHidden: true }),
+  },
+  rating: {
+    example: 'rating:5, rating:3- or rating:-2',
+    read: value => content({ rating: span(value, 'rating') }),
   },
   attr: { values: 2, example: 'attr:name:value, or attr:name:~part', read: attributeTerm },
   ref: {

@@ -1,13 +1,16 @@
 import type { Clock } from '../base/clock.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import type { SizedRef } from '../blob/store.ts'
-import { MAP_RESULTS_MAX } from './limits.ts'
+import type { DocumentTables } from './document-tables.ts'
+import { isShown as isShownState } from './document.ts'
+import { MAP_RESULTS_MAX, PLAN_PROBE_MAX } from './limits.ts'
 import type { Index } from './queries.ts'
-import { type Candidate, type Matcher, isOwnAffair } from './search-items.ts'
+import type { Candidate, Matcher } from './search-items.ts'
 import { spreadOverMap } from './search-map.ts'
 import { openMatcher } from './search-match.ts'
 import { type Found, type Page, openPage } from './search-page.ts'
 import { type Source, narrowestSource } from './search-plan.ts'
+import { planWalk } from './search-walk.ts'
 import type { SearchQuery, SearchResult, SearchSort } from './search-query.ts'
 import { isOfPermanodes } from './search-read.ts'
 import { type Position, areaOf } from './search-strings.ts'
@@ -35,20 +38,97 @@ export function openSearch(parts: SearchParts): Search {
   return {
     async run(query, { signal } = {}) {
       const matcher = matcherOf(parts)
-      const source = await narrowestSource(matcher.facts, query.constraint)
       const page = await pageOf(matcher, query)
+      const looking = page && (await lookFor(parts, matcher, query))
       let looked = 0
-      for await (const blob of page ? candidatesOf(parts, { matcher, query, source }) : []) {
+      for await (const blob of looking?.candidates() ?? []) {
         signal?.throwIfAborted()
         looked += 1
-        if (await isFound(matcher, blob, query))
-          page?.add({ ref: blob.ref, time: await timeOf(matcher, blob, query.sort) })
+        if (!(await isFound(matcher, blob, query))) continue
+        page?.add({ ref: blob.ref, time: await timeOf(matcher, blob, query.sort) })
+        looking?.found(blob.ref)
       }
       const { refs, next } = page?.found() ?? { refs: [], next: undefined }
-      const explanation = { source: source?.name ?? everything(query), looked }
+      const explanation = { source: looking?.name ?? 'nothing', looked }
       return { ...(await present(matcher, query, refs)), next, explanation }
     },
   }
+}
+
+/** Where a search looks. */
+interface Looking {
+  readonly name: string
+  readonly candidates: () => AsyncIterable<Candidate>
+  /** Says that a candidate is found: where they come in order, the page may be full. */
+  readonly found: (ref: BlobRef) => void
+}
+
+async function lookFor(parts: SearchParts, matcher: Matcher, query: SearchQuery): Promise<Looking> {
+  const tables = isOfPermanodes(query.constraint) ? await parts.index().documents() : undefined
+  if (tables) return lookInTables(parts, { matcher, query, tables })
+  const source = await narrowestSource(matcher.facts, query.constraint)
+  return {
+    name: source?.name ?? everything(query),
+    candidates: () => candidatesOf(parts, { matcher, query, source }),
+    found: () => undefined,
+  }
+}
+
+interface TableRun {
+  readonly matcher: Matcher
+  readonly query: SearchQuery
+  readonly tables: DocumentTables
+}
+
+async function lookInTables(
+  parts: SearchParts,
+  { matcher, query, tables }: TableRun,
+): Promise<Looking> {
+  const now = matcher.facts.ground.now()
+  const found = await rareSource(parts, matcher, query)
+  const walk = await planWalk({ tables, query, now, found })
+  const perWay = query.sort === 'map' ? MAP_RESULTS_MAX : query.limit
+  let count = 0
+
+  async function* along(refs: AsyncIterable<BlobRef>): AsyncGenerator<Candidate> {
+    count = 0
+    for await (const ref of refs) {
+      const isHere = (await parts.stat([ref]))[0] !== undefined
+      if (isHere) yield { ref, type: 'permanode' }
+      if (count >= perWay) return
+    }
+  }
+
+  async function* candidates(): AsyncGenerator<Candidate> {
+    const { around } = query
+    if (around === undefined) {
+      yield* along(walk.refs(query.after))
+      return
+    }
+    const place = { ref: around, time: await timeOf(matcher, { ref: around }, query.sort) }
+    yield { ref: around, type: 'permanode' }
+    yield* along(walk.refs(place))
+    yield* along(walk.refs(place, true))
+  }
+
+  return { name: walk.name, candidates, found: () => void (count += 1) }
+}
+
+/** What no table knows, where it is little: permanodes as they once were, relations, and what has a rare value. */
+async function rareSource(
+  { index }: SearchParts,
+  { facts }: Matcher,
+  { constraint }: SearchQuery,
+): Promise<{ readonly name: string; readonly refs: readonly BlobRef[] } | undefined> {
+  const source = await narrowestSource(facts, constraint)
+  if (!source) return undefined
+  const refs = new Set<BlobRef>()
+  for await (const ref of source.refs()) {
+    if (refs.size >= PLAN_PROBE_MAX) return undefined
+    // A claim names any of the blobs that are one permanode.
+    refs.add((await index().permanode(ref))?.ref ?? ref)
+  }
+  return { name: source.name, refs: [...refs] }
 }
 
 function everything({ constraint }: SearchQuery): string {
@@ -115,23 +195,17 @@ async function isFound(matcher: Matcher, blob: Candidate, query: SearchQuery): P
   return (await matcher.matches(blob, query.constraint)) && isShown(matcher, blob)
 }
 
-/**
- * What is deleted is not found, nor what Peerkeep keeps for itself about devices, and of several blobs that are one
- * permanode only the one that stands for all.
- */
 async function isShown({ facts }: Matcher, { ref, type }: Candidate): Promise<boolean> {
   if (type !== 'permanode') return true
   const state = await facts.permanode(ref)
-  return (
-    state !== undefined &&
-    state.isOwn &&
-    !state.isDeleted &&
-    !isOwnAffair(state) &&
-    state.ref === ref
-  )
+  return state !== undefined && isShownState(ref, state)
 }
 
-async function timeOf({ facts }: Matcher, { ref }: Candidate, sort: SearchSort): Promise<bigint> {
+async function timeOf(
+  { facts }: Matcher,
+  { ref }: Pick<Candidate, 'ref'>,
+  sort: SearchSort,
+): Promise<bigint> {
   if (sort === 'created' || sort === '-created') return facts.created(ref)
   if (sort === 'mod' || sort === '-mod') return (await facts.permanode(ref))?.modified ?? 0n
   return 0n

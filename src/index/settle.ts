@@ -42,8 +42,12 @@ export async function draftOfDirty(
   let characters = 0
   for (const key of keys) {
     draft.delete(key)
-    const found = await permanodeBehind(ground.rows, lastField(key) as BlobRef)
-    if (!found?.meta.signed) continue
+    const touched = lastField(key) as BlobRef
+    const found = await permanodeBehind(ground.rows, touched)
+    if (!found?.meta.signed) {
+      await noteFacts(draft, ground.rows, touched)
+      continue
+    }
     const anchor = anchorOf(found.meta.signed)
     const members = folded.get(anchor) ?? (await membersOf(ground, anchor))
     if (!members.includes(found.ref)) dropState(draft, found.ref)
@@ -70,6 +74,11 @@ async function permanodeBehind(rows: KeyValue, start: BlobRef): Promise<Found | 
     if (meta === undefined || about === undefined || about === '-') return undefined
     ref = about
   }
+}
+
+/** What facts say, or say no more, changes what their files are found by. */
+async function noteFacts(draft: Draft, rows: KeyValue, ref: BlobRef): Promise<void> {
+  if ((await metaOf(rows, ref))?.type === 'peerkeep-facts') draft.put(`todo|facts|${ref}`, '')
 }
 
 /** Answers the characters of the state. */

@@ -84,6 +84,7 @@ export function putState(draft: Draft, members: readonly BlobRef[], state: State
   const [standing, ...others] = members
   if (standing === undefined) return
   draft.put(`state|${standing}`, writeState(state) ?? '')
+  draft.put(`todo|document|${standing}`, '')
   const isBackup = !state.isDeleted && state.attributes.has(BACKUP_ATTRIBUTE)
   if (isBackup) draft.put(`backup|${standing}`, '')
   else draft.delete(`backup|${standing}`)
@@ -93,5 +94,6 @@ export function putState(draft: Draft, members: readonly BlobRef[], state: State
 /** What is no permanode, or stands behind another blob, has no state. */
 export function dropState(draft: Draft, ref: BlobRef): void {
   draft.delete(`state|${ref}`)
+  draft.put(`todo|document|${ref}`, '')
   draft.delete(`backup|${ref}`)
 }

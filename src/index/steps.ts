@@ -2,6 +2,8 @@ import { type KeyValue, prefixRange } from '../base/key-value.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import type { Verify } from '../schema/signed-blob.ts'
 import type { LogPosition } from '../blob/store.ts'
+import type { DocumentTables } from './document-tables.ts'
+import { type DocumentSteps, openDocumentSteps } from './document-steps.ts'
 import { draftOfDue, draftOfRetraction } from './due.ts'
 import { openKeyBlobs } from './key-blobs.ts'
 import type { Stat } from './missing.ts'
@@ -17,6 +19,10 @@ export interface StepParts extends TrustStepParts {
   readonly verify?: Verify | undefined
   readonly rows: KeyValue
   readonly stat: Stat
+  /** Where search finds things; the caller's to close. */
+  readonly documents: DocumentTables
+  /** A name that no tables have had. */
+  readonly newMaker: () => string
 }
 
 /** The batches that a pass is made of. Those that answer a boolean did nothing when it is false. */
@@ -29,6 +35,7 @@ export interface Steps extends Omit<TrustSteps, 'folded' | 'staleTrust'> {
   readonly read: (blobs: readonly RawBlob[]) => Promise<ReadBlob[]>
   /** Takes a group of the log in. */
   readonly take: (group: Taken) => Promise<void>
+  readonly documents: DocumentSteps
   /** Takes up some of what waits for a key that has come. */
   readonly takeWaiting: (dueUntil: string) => Promise<boolean>
 }
@@ -81,6 +88,10 @@ export function openSteps(parts: StepParts, writer: Writer): Steps {
 
   return {
     ...trustSteps,
+    documents: openDocumentSteps(
+      { ground, fetch, tables: parts.documents, newMaker: parts.newMaker },
+      writer,
+    ),
     retract: async dueUntil =>
       writer.write(async () => draftOfRetraction(ground, dueUntil, pieceMax)),
     release: async dueUntil => writer.write(async () => draftOfDue(ground, dueUntil)),

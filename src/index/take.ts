@@ -31,6 +31,7 @@ export interface Taking {
 
 /** The rows that `takeBlob` will ask for. */
 export function rowsToLoad(blob: ReadBlob, isRevoked: Taking['isRevoked']): string[] {
+  if (blob.kind === 'schema') return [`awaits|${blob.ref}`]
   if (blob.kind !== 'signed') return []
   const keys = [`latest|${blob.keyId}`, 'horizon']
   if (isRevoked(blob.keyId))
@@ -66,10 +67,18 @@ export function takeBlob(taking: Taking, blob: ReadBlob): void {
       break
     case 'schema':
       takeEdges(draft, blob)
+      noteAwaited(draft, ref)
       break
     case 'inert':
       break
   }
+}
+
+/** Permanodes are about a blob that had not come. */
+function noteAwaited(draft: Draft, ref: BlobRef): void {
+  if (draft.get(`awaits|${ref}`) === undefined) return
+  draft.delete(`awaits|${ref}`)
+  draft.put(`todo|content|${ref}`, '')
 }
 
 function letterOfBlob(taking: Taking, blob: ReadBlob): string {
@@ -148,6 +157,7 @@ function takeSigned(taking: Taking, blob: SignedBlob): void {
       draft.put(`fact|${fact.file}|${place}`, JSON.stringify(fact))
       draft.put(`whole|${fact.wholeRef}|${fact.file}`, '')
     }
+    touch(taking, blob, ref)
   } else if (schema.type === 'permanode') {
     taking.counts.permanodes += 1
     draft.put(`anchor|${anchorOf(signedRow(blob))}|${ref}`, keyId)

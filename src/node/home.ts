@@ -10,6 +10,7 @@ export interface HomePaths {
   /** Caches that are rebuilt from the blobs: safe to delete. */
   readonly blobIndex: string
   readonly searchIndex: string
+  readonly searchTables: string
   readonly statCache: string
   /** What is where in foreign stores that blobs were copied out of. */
   readonly sources: string
@@ -34,6 +35,7 @@ export function homePaths(directory: string, temporary: string): HomePaths {
     blobs: join(directory, 'blobs'),
     blobIndex: join(directory, 'index', 'blobs'),
     searchIndex: join(directory, 'index', 'search'),
+    searchTables: join(directory, 'index', 'search.sqlite'),
     statCache: join(directory, 'index', 'stat'),
     sources: join(directory, 'index', 'sources'),
     tries: join(directory, 'index', 'tries'),

@@ -7,6 +7,8 @@ import { openLevelKeyValue } from '../base/level-key-value.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import { openPackStore, type PackStore } from '../blob/pack-store.ts'
 import { type Door, openDoor } from '../blob/receive.ts'
+import type { DocumentTables } from '../index/document-tables.ts'
+import { openThreadDocuments } from '../index/thread-documents.ts'
 import { openIndex } from '../index/open-index.ts'
 import { openSearch } from '../index/search.ts'
 import type { Index } from '../index/queries.ts'
@@ -97,10 +99,11 @@ async function openParts(
   const rows = opened(
     await openLevelKeyValue(paths.searchIndex, { cacheBytes: SEARCH_CACHE_BYTES }),
   )
+  const documents = opened(openThreadDocuments(paths.searchTables))
   const owner = ownerOf(keys, paths)
   const verify = verifyOnce(verifySigned)
   const reopenIndex = (): Promise<Index> =>
-    openStoreIndex({ rows, store, owner, system, verify: verify.last })
+    openStoreIndex({ rows, documents, store, owner, system, verify: verify.last })
   let index: Index = await reopenIndex()
   closers.push(() => index.close())
   const arrivals = openArrivals(() => index)
@@ -209,14 +212,16 @@ function revivingDoor(door: Door, condemned: Condemned): Door {
 
 function openStoreIndex(parts: {
   readonly rows: KeyValue
+  readonly documents: DocumentTables
   readonly store: PackStore
   readonly owner: KeyId
   readonly system: System
   readonly verify: Verify
 }): Promise<Index> {
-  const { rows, store, owner, system, verify } = parts
+  const { rows, documents, store, owner, system, verify } = parts
   return openIndex({
     rows,
+    documents,
     log: store,
     stat: refs => store.stat(refs),
     fetch: ref => store.fetch(ref),

@@ -7,6 +7,7 @@ import { openMemoryStore } from '../../src/blob/memory-store.ts'
 import { openDoor } from '../../src/blob/receive.ts'
 import { type BlobRef, refOf } from '../../src/blob/ref.ts'
 import type { BlobStore, SchemaLog } from '../../src/blob/store.ts'
+import { openMemoryDocuments } from '../../src/index/memory-documents.ts'
 import { openIndex } from '../../src/index/open-index.ts'
 import type { Index } from '../../src/index/queries.ts'
 import { makeClaim, makePermanode } from '../../src/schema/claims.ts'
@@ -79,6 +80,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const rows = options.rows ?? openMemoryKeyValue()
   const clock = openSimClock()
   const index = await openIndex({
+    documents: openMemoryDocuments(),
     rows,
     log: store,
     stat: refs => store.stat(refs),
@@ -102,10 +104,10 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   }
 }
 
-/** All rows but the position, which is the store's, and the epoch, which is of the way there. */
+/** All rows but the position, which is the store's, and those that are of the way there. */
 export async function rowsOf(rows: KeyValue): Promise<(readonly [string, string])[]> {
   return (await Array.fromAsync(rows.scan())).filter(
-    ([key]) => key !== 'position' && key !== 'epoch',
+    ([key]) => !['position', 'epoch', 'documents'].includes(key) && !key.startsWith('awaits|'),
   )
 }
 

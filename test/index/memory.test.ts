@@ -14,6 +14,7 @@ import { systemRandom } from '../../src/base/random.ts'
 import { openPackStore } from '../../src/blob/pack-store.ts'
 import { openDoor } from '../../src/blob/receive.ts'
 import { refOf } from '../../src/blob/ref.ts'
+import { openMemoryDocuments } from '../../src/index/memory-documents.ts'
 import { openIndex } from '../../src/index/open-index.ts'
 import { classifyBlob } from '../../src/schema/classify.ts'
 import { bulkSigner } from '../../src/schema/ed25519-signer.ts'
@@ -59,6 +60,7 @@ test('store and index need no more memory for more blobs', async t => {
   const rows = await openLevelKeyValue(join(directory, 'index'))
   const signer = bulkSigner(Buffer.alloc(32, 1))
   const index = await openIndex({
+    documents: openMemoryDocuments(),
     rows,
     log: store,
     stat: refs => store.stat(refs),

@@ -5,6 +5,7 @@ import { replaceFile } from '../../src/base/files.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { openPackStore, type PackStore } from '../../src/blob/pack-store.ts'
 import { type Door, openDoor } from '../../src/blob/receive.ts'
+import { openMemoryDocuments } from '../../src/index/memory-documents.ts'
 import { openIndex } from '../../src/index/open-index.ts'
 import type { Index, MemberChange } from '../../src/index/queries.ts'
 import { openArrivals } from '../../src/node/arrivals.ts'
@@ -92,6 +93,7 @@ export async function openSimNode(options: SimNodeOptions): Promise<SimNode> {
   })
   const searchRows = await openLogKeyValue(files, '/rows/search')
   const index: Index = await openIndex({
+    documents: openMemoryDocuments(),
     rows: searchRows,
     log: store,
     stat: refs => store.stat(refs),

@@ -5,6 +5,7 @@ import { silentLog } from '../../../src/base/log.ts'
 import { openLevelKeyValue } from '../../../src/base/level-key-value.ts'
 import { openDoor } from '../../../src/blob/receive.ts'
 import { refOf } from '../../../src/blob/ref.ts'
+import { openMemoryDocuments } from '../../../src/index/memory-documents.ts'
 import { openIndex } from '../../../src/index/open-index.ts'
 import { makeClaim, makePermanode } from '../../../src/schema/claims.ts'
 import { bulkSigner } from '../../../src/schema/ed25519-signer.ts'
@@ -65,6 +66,7 @@ async function rate(
   await inParallel(1000, count, at => door.receive(make(at)))
   const rows = await openLevelKeyValue(benchDirectory())
   const index = await openIndex({
+    documents: openMemoryDocuments(),
     rows,
     log: store,
     stat: refs => store.stat(refs),

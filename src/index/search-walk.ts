@@ -1,0 +1,138 @@
+import type { BlobRef } from '../blob/ref.ts'
+import { refKey, refOfKey, timeKey, timeOfKey } from './document-keys.ts'
+import type { DocumentTables, SqlValue } from './document-tables.ts'
+import { LISTED_DOCUMENTS_MAX, WALK_ROWS } from './limits.ts'
+import { type DocumentList, listsOf } from './search-lists.ts'
+import { type Condition, boundsOf } from './search-narrow.ts'
+import type { SearchPlace, SearchQuery, SearchSort } from './search-query.ts'
+
+/** Documents that can match, in the order of an answer. */
+export interface Walk {
+  /** By what they are found, for people. */
+  readonly name: string
+  /** Those behind `after`; with `isReversed` those before it, the nearest first. */
+  readonly refs: (after: SearchPlace | undefined, isReversed?: boolean) => AsyncIterable<BlobRef>
+}
+
+interface WalkParts {
+  readonly tables: DocumentTables
+  readonly query: SearchQuery
+  /** In nanoseconds. */
+  readonly now: bigint
+  /** What is found otherwise than in the tables; undefined where nothing is. */
+  readonly found: { readonly name: string; readonly refs: readonly BlobRef[] } | undefined
+}
+
+/**
+ * The narrowest way to all that can match: a list that is short is sorted, a value's documents are walked in the order
+ * of time, else all are.
+ */
+export async function planWalk({ tables, query, now, found }: WalkParts): Promise<Walk> {
+  const { may } = boundsOf(query.constraint, now)
+  const lists = listsOf(query.constraint, now)
+  if (found) lists.push(listOfRefs(found))
+  const counts = await Promise.all(lists.map(async list => countOf(tables, list)))
+  const least = Math.min(...counts, Infinity)
+  const list = lists[counts.indexOf(least)]
+  const asked: Asked = { tables, may, sort: query.sort, limit: query.limit }
+  if (list && least <= LISTED_DOCUMENTS_MAX)
+    return {
+      name: `${least} with ${list.name}`,
+      refs: (after, isReversed) => sortedList(asked, list, { after, isReversed }),
+    }
+  const isByCreated = query.sort === 'created' || query.sort === '-created'
+  const value = isByCreated ? lists.find(({ value: key }) => key !== undefined) : undefined
+  return {
+    name: value ? `those with ${value.name}, in the order of time` : 'all, in order',
+    refs: (after, isReversed) => walked(asked, value?.value, { after, isReversed }),
+  }
+}
+
+function listOfRefs({ name, refs }: { name: string; refs: readonly BlobRef[] }): DocumentList {
+  const digests = refs.map(ref => Buffer.from(refKey(ref)).toString('hex'))
+  return {
+    name,
+    sql: 'SELECT f.id FROM json_each(?) j CROSS JOIN documents f ON f.ref = unhex(j.value)',
+    parameters: [JSON.stringify(digests)],
+  }
+}
+
+async function countOf(tables: DocumentTables, { sql, parameters }: DocumentList): Promise<number> {
+  const [row] = await tables.select(`SELECT count(*) FROM (SELECT id FROM (${sql}) LIMIT ?)`, [
+    ...parameters,
+    LISTED_DOCUMENTS_MAX + 1,
+  ])
+  return Number(row?.[0] ?? 0)
+}
+
+interface Asked {
+  readonly tables: DocumentTables
+  readonly may: Condition
+  readonly sort: SearchSort
+  readonly limit: number
+}
+
+interface From {
+  readonly after: SearchPlace | undefined
+  readonly isReversed?: boolean | undefined
+}
+
+/** What `table` (with the columns of the order) is sorted by, and the condition for what comes behind a place. */
+function orderOf(
+  { sort }: Asked,
+  { after, isReversed = false }: From,
+  table: 'd' | 'h',
+): { readonly columns: readonly string[]; readonly sql: string; readonly behind: Condition } {
+  const column = { created: 'created', mod: 'modified', blobref: undefined, map: undefined }[
+    sort.replace('-', '') as 'created' | 'mod' | 'blobref' | 'map'
+  ]
+  const columns = [...(column === undefined ? [] : [`${table}.${column}`]), `${table}.ref`]
+  const isDescending = sort.startsWith('-') !== isReversed
+  const sql = columns.map(name => `${name} ${isDescending ? 'DESC' : 'ASC'}`).join(', ')
+  if (!after) return { columns, sql, behind: { sql: '1', parameters: [] } }
+  const place = [...(column === undefined ? [] : [timeKey(after.time)]), refKey(after.ref)]
+  const comparison = `(${columns.join(', ')}) ${isDescending ? '<' : '>'} (${place.map(() => '?').join(', ')})`
+  return { columns, sql, behind: { sql: comparison, parameters: place } }
+}
+
+async function* sortedList(asked: Asked, list: DocumentList, from: From): AsyncGenerator<BlobRef> {
+  const { tables, may } = asked
+  const order = orderOf(asked, from, 'd')
+  const rows = await tables.select(
+    `SELECT d.ref FROM (${list.sql}) l CROSS JOIN documents d ON d.id = l.id` +
+      ` WHERE ${order.behind.sql} AND ${may.sql} ORDER BY ${order.sql}`,
+    [...list.parameters, ...order.behind.parameters, ...may.parameters],
+  )
+  for (const [ref] of rows) yield refOfKey(ref as Uint8Array)
+}
+
+/** In pieces, so that whoever has found enough need not wait for the rest. */
+async function* walked(
+  asked: Asked,
+  value: Uint8Array | undefined,
+  from: From,
+): AsyncGenerator<BlobRef> {
+  const { tables, may, sort } = asked
+  const table = value ? 'h' : 'd'
+  const index = { created: 'INDEXED BY by_created', mod: 'INDEXED BY by_modified' }
+  const source = value
+    ? 'holders h CROSS JOIN documents d ON d.id = h.id'
+    : `documents d ${index[sort.replace('-', '') as keyof typeof index] ?? ''}`
+  const [having, key] = value ? ['h.value = ? AND ', [value]] : ['', []]
+  let { after } = from
+  const count = Math.min(2 * asked.limit, WALK_ROWS)
+  for (;;) {
+    const order = orderOf(asked, { ...from, after }, table)
+    const parameters: SqlValue[] = [...key, ...order.behind.parameters, ...may.parameters, count]
+    const rows = await tables.select(
+      `SELECT d.ref, ${order.columns[0]} FROM ${source}` +
+        ` WHERE ${having}${order.behind.sql} AND ${may.sql} ORDER BY ${order.sql} LIMIT ?`,
+      parameters,
+    )
+    for (const [ref] of rows) yield refOfKey(ref as Uint8Array)
+    const last = rows.at(-1)
+    if (!last || rows.length < count) return
+    const time = order.columns.length > 1 ? timeOfKey(last[1] as Uint8Array) : 0n
+    after = { time, ref: refOfKey(last[0] as Uint8Array) }
+  }
+}
