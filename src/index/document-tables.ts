@@ -1,5 +1,6 @@
 import type { BlobRef } from '../blob/ref.ts'
-import type { SearchDocument } from './document.ts'
+import type { Nanoseconds } from '../schema/schema-blob.ts'
+import type { Position } from './search-strings.ts'
 
 /**
  * Tables that search documents are found in: by value, word, part of a title, place, in the order of time. A cache that
@@ -28,3 +29,30 @@ export interface TablesVersion {
 }
 
 export type SqlValue = string | number | Uint8Array | null
+
+/**
+ * What search finds a permanode by: one that is shown, as it is now. It follows from the permanode's state and from
+ * what it is about, by the same functions that search asks, and narrows where search looks; no more.
+ */
+export interface SearchDocument {
+  readonly ref: BlobRef
+  readonly created: Nanoseconds
+  readonly modified: Nanoseconds
+  readonly isHidden: boolean
+  /** What it is about, or where it is, is not only what this says: of several contents it says the first. */
+  readonly isUncertain: boolean
+  /** Of all contents. */
+  readonly mediaTypes: readonly string[]
+  /** Pixels. */
+  readonly width: number | undefined
+  readonly height: number | undefined
+  readonly rating: number | undefined
+  readonly position: Position | undefined
+  /** Attributes and values that many permanodes may share. */
+  readonly values: readonly (readonly [attribute: string, value: string])[]
+  /** Titles, a line each. */
+  readonly title: string
+  /** Names of files, a line each. */
+  readonly name: string
+  readonly text: string
+}

@@ -1,37 +1,9 @@
 import { type BlobRef, isBlobRef } from '../blob/ref.ts'
-import type { Nanoseconds } from '../schema/schema-blob.ts'
 import { CONTENT_ATTRIBUTE } from '../schema/well-known.ts'
 import { VALUE_CHARACTERS_MAX } from './limits.ts'
 import type { PermanodeState } from './queries.ts'
 import { type Items, VENUE_ATTRIBUTE, isHidden, isOwnAffair } from './search-items.ts'
-import type { Position } from './search-strings.ts'
-
-/**
- * What search finds a permanode by: one that is shown, as it is now. It follows from the permanode's state and from
- * what it is about, by the same functions that search asks, and narrows where search looks; no more.
- */
-export interface SearchDocument {
-  readonly ref: BlobRef
-  readonly created: Nanoseconds
-  readonly modified: Nanoseconds
-  readonly isHidden: boolean
-  /** What it is about, or where it is, is not only what this says: of several contents it says the first. */
-  readonly isUncertain: boolean
-  /** Of all contents. */
-  readonly mediaTypes: readonly string[]
-  /** Pixels. */
-  readonly width: number | undefined
-  readonly height: number | undefined
-  readonly rating: number | undefined
-  readonly position: Position | undefined
-  /** Attributes and values that many permanodes may share. */
-  readonly values: readonly (readonly [attribute: string, value: string])[]
-  /** Titles, a line each. */
-  readonly title: string
-  /** Names of files, a line each. */
-  readonly name: string
-  readonly text: string
-}
+import type { SearchDocument } from './document-tables.ts'
 
 /** Undefined for what no search shows. */
 export async function makeDocument(

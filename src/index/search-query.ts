@@ -70,7 +70,7 @@ export interface FileConstraint {
 }
 
 /** What is written in a file of sound or video; both tests must hold. */
-export interface MediaTagConstraint {
+interface MediaTagConstraint {
   readonly tag: string
   readonly string?: StringConstraint | undefined
   readonly int?: NumberConstraint | undefined

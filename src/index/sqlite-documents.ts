@@ -2,8 +2,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite'
 
 import type { BlobRef } from '../blob/ref.ts'
 import { flagKey, mediaKeys, refKey, timeKey, valueKey } from './document-keys.ts'
-import type { SqlValue, TablesVersion } from './document-tables.ts'
-import type { SearchDocument } from './document.ts'
+import type { SearchDocument, SqlValue, TablesVersion } from './document-tables.ts'
 import { TABLES_CACHE_KIB } from './limits.ts'
 import { searchedText, wordsOf } from './search-words.ts'
 
