@@ -6,8 +6,14 @@ import type { DocumentTables, SearchDocument } from './document-tables.ts'
 import { makeDocument } from './document.ts'
 import { type Draft, openDraft } from './draft.ts'
 import { type Ground, metaOf } from './evaluate.ts'
-import { DOCUMENTS_MAX, PENDING_DOCUMENTS_MAX } from './limits.ts'
-import { queryClaims, queryFacts, queryPermanode, querySaid } from './permanode-queries.ts'
+import { DOCUMENTS_MAX, DOCUMENTS_PIECE, PENDING_DOCUMENTS_MAX } from './limits.ts'
+import {
+  queryClaims,
+  queryFacts,
+  queryPermanode,
+  querySaid,
+  querySettled,
+} from './permanode-queries.ts'
 import { lastField, rangeAfter } from './rows.ts'
 import { type Items, openItems } from './search-items.ts'
 import { firstRow, nextKeys } from './settle.ts'
@@ -124,7 +130,7 @@ async function draftOfContents(rows: KeyValue): Promise<Draft | undefined> {
 
 /** The batch that puts documents into the tables: of what has changed, else of what is still to be put in anew. */
 async function draftOfDocuments(parts: DocumentParts): Promise<Draft | undefined> {
-  const { ground, tables } = parts
+  const { ground } = parts
   const { rows } = ground
   const draft = openDraft(rows)
   await draft.load(['documents'])
@@ -138,12 +144,9 @@ async function draftOfDocuments(parts: DocumentParts): Promise<Draft | undefined
     if (last === undefined) draft.delete('todo|documents')
     else draft.put('todo|documents', last)
   }
-  const documents = await makeDocuments(parts, draft, refs)
   const [maker, count] = readVersion(draft.get('documents'))
-  if (documents.length > 0) {
-    await tables.apply(documents, count + 1)
-    draft.put('documents', writeVersion(maker, count + 1))
-  }
+  const batches = await putDocuments(parts, draft, { refs, count })
+  if (batches > 0) draft.put('documents', writeVersion(maker, count + batches))
   return draft
 }
 
@@ -156,14 +159,41 @@ async function nextStates(rows: KeyValue): Promise<BlobRef[] | undefined> {
   return found.map(([key]) => lastField(key) as BlobRef)
 }
 
+/** While one piece goes into the tables, the next is made. Answers how many batches they took. */
+async function putDocuments(
+  { ground, fetch, tables }: DocumentParts,
+  draft: Draft,
+  { refs, count }: { readonly refs: readonly BlobRef[]; readonly count: number },
+): Promise<number> {
+  let batches = 0
+  let written: Promise<void> = Promise.resolve()
+  for (let at = 0; at < refs.length; at += DOCUMENTS_PIECE) {
+    const documents = await makeDocuments(
+      { ground, fetch },
+      draft,
+      refs.slice(at, at + DOCUMENTS_PIECE),
+    )
+    await written
+    batches += 1
+    written = tables.apply(documents, count + batches)
+    // It is awaited with the next piece, or at the end.
+    written.catch(() => undefined)
+  }
+  await written
+  return batches
+}
+
 async function makeDocuments(
-  parts: DocumentParts,
+  parts: Pick<DocumentParts, 'ground' | 'fetch'>,
   draft: Draft,
   refs: readonly BlobRef[],
 ): Promise<(readonly [BlobRef, SearchDocument | undefined])[]> {
   const items = itemsOf(parts)
+  const states = await querySettled(parts.ground.rows, refs)
   const documents: (readonly [BlobRef, SearchDocument | undefined])[] = []
-  for (const ref of refs) {
+  for (const [i, ref] of refs.entries()) {
+    const state = states[i]
+    if (state) items.know(ref, state)
     documents.push([ref, await makeDocument(items, ref)])
     const content = (await items.permanode(ref))?.attributes.get(CONTENT_ATTRIBUTE)?.[0]
     // It says more once the file is here.
@@ -173,7 +203,7 @@ async function makeDocuments(
   return documents
 }
 
-function itemsOf({ ground, fetch }: DocumentParts): Items {
+function itemsOf({ ground, fetch }: Pick<DocumentParts, 'ground' | 'fetch'>): Items {
   return openItems({
     index: {
       permanode: async (ref, at) => queryPermanode(ground, ref, at),

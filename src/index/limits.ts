@@ -73,8 +73,11 @@ export const RELATED_MAX = 10_000
 /** Things that are spread over a map: so many are held, with their places. */
 export const MAP_RESULTS_MAX = 20_000
 
-/** Documents in one batch of the search tables: some milliseconds of the main thread's time, and of the other one's. */
-export const DOCUMENTS_MAX = 300
+/** Changed documents whose queue rows go in one batch. */
+export const DOCUMENTS_MAX = 2000
+
+/** Documents that are made while as many others go into the search tables: with long texts some megabytes. */
+export const DOCUMENTS_PIECE = 200
 
 /** Changes that are put into the search tables before a search begins: with more, it goes without the tables. */
 export const PENDING_DOCUMENTS_MAX = 1000

@@ -33,6 +33,18 @@ export async function queryPermanode(
   return { ref, signer, key, modified, isOwn: false, isDeleted: false, attributes: new Map() }
 }
 
+/** The states of permanodes where they are settled in rows, in the order of `refs`. */
+export async function querySettled(
+  rows: KeyValue,
+  refs: readonly BlobRef[],
+): Promise<(PermanodeState | undefined)[]> {
+  const texts = await rows.getMany(refs.map(ref => `state|${ref}`))
+  return refs.map((ref, i) => {
+    const row = readState(texts[i] ?? '')
+    return row && permanodeState(ref, row)
+  })
+}
+
 function permanodeState(ref: BlobRef, state: StateRow): PermanodeState {
   const { signer, key, isDeleted, attributes, modified, date } = state
   return {

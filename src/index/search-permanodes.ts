@@ -123,13 +123,26 @@ async function* parentsOf(
 ): AsyncGenerator<BlobRef> {
   for (const parent of await facts.namers(ref)) {
     const state = await facts.permanode(parent, at)
-    for (const child of state ? childrenOf(state, relation) : []) {
-      if (child !== ref) continue
-      yield parent
-      break
-    }
+    if (state && refersTo(state, ref, relation)) yield parent
   }
 }
+
+function refersTo(state: PermanodeState, ref: BlobRef, relation: RelationConstraint): boolean {
+  // A set of many is asked for one child after the other.
+  const known = childSets.get(state)
+  if (known && known.edgeType === relation.edgeType) return known.children.has(ref)
+  const children = new Set(childrenOf(state, relation))
+  childSets.set(state, { edgeType: relation.edgeType, children })
+  return children.has(ref)
+}
+
+interface ChildSet {
+  readonly edgeType: string | undefined
+  readonly children: ReadonlySet<BlobRef>
+}
+
+/** What permanodes refer to, for as long as their states are remembered. */
+const childSets = new WeakMap<PermanodeState, ChildSet>()
 
 /** Whether what a value is matters, beside how many there are. */
 export function testsValues(constraint: PermanodeConstraint): boolean {
