@@ -80,7 +80,8 @@ export function openDocumentSteps(parts: DocumentParts, writer: Writer): Documen
     check,
     write,
     async writeFew() {
-      if (!isChecked) await check()
+      // Tables that turned out to be damaged are empty now.
+      await check()
       if ((await rows.get('todo|documents')) !== undefined) return false
       const range = { ...prefixRange('todo|document|'), limit: PENDING_DOCUMENTS_MAX + 1 }
       let count = 0

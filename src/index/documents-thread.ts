@@ -17,11 +17,16 @@ export type TablesQuestion = {
 
 export type TablesAnswer =
   | { readonly answer: unknown }
-  | { readonly failure: { readonly code: string | undefined; readonly message: string } }
+  | { readonly failure: { readonly isDamage: boolean; readonly message: string } }
 
 let tables: SqliteDocuments | undefined
 
+/** Damaged tables come back empty, which only who asks for their version may take for an answer. */
+let isLost = false
+
 function answer(question: TablesQuestion): unknown {
+  if (question[0] === 'version') isLost = false
+  if (isLost) throw new Error('they were damaged')
   tables ??= openSqliteDocuments(String(workerData))
   switch (question[0]) {
     case 'version':
@@ -35,9 +40,15 @@ function answer(question: TablesQuestion): unknown {
   }
 }
 
+/** SQLITE_CORRUPT and SQLITE_NOTADB. */
+function isDamage(error: unknown): boolean {
+  const { errcode } = error as { readonly errcode?: number }
+  return errcode === 11 || errcode === 26
+}
+
 function failureOf(error: unknown): TablesAnswer {
-  const code = (error as { code?: string } | undefined)?.code
-  return { failure: { code, message: error instanceof Error ? error.message : String(error) } }
+  const message = error instanceof Error ? error.message : String(error)
+  return { failure: { isDamage: isDamage(error), message } }
 }
 
 parentPort?.on('message', (question: TablesQuestion | 'close') => {
@@ -51,6 +62,11 @@ parentPort?.on('message', (question: TablesQuestion | 'close') => {
     told = { answer: answer(question) }
   } catch (error) {
     told = failureOf(error)
+    if (isDamage(error)) {
+      tables?.close()
+      tables = undefined
+      isLost = true
+    }
   }
   parentPort?.postMessage(told)
 })

@@ -1,4 +1,6 @@
 import type { Clock } from '../base/clock.ts'
+import { isPeerkeepError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import type { LogPosition, SchemaLog } from '../blob/store.ts'
 import { FUTURE_LIMIT_MS } from '../schema/hybrid-clock.ts'
@@ -14,6 +16,8 @@ export interface FollowerParts extends Omit<StepParts, 'newMaker'> {
   /** The store's log of schema blobs and keys. */
   readonly log: SchemaLog
   readonly clock: Clock
+  /** Where it is said what went wrong that nobody waits for. */
+  readonly messages: Log
   /** Blobs taken in one batch. */
   readonly groupBlobsMax?: number | undefined
 }
@@ -40,7 +44,7 @@ export interface Follower {
  * into the search tables.
  */
 export async function openFollower(parts: FollowerParts): Promise<Follower> {
-  const { rows, clock, log, groupBlobsMax } = parts
+  const { rows, clock, log, messages, groupBlobsMax } = parts
   const writer = await openWriter(rows)
   const steps = openSteps({ ...parts, newMaker: () => String(clock.now()) }, writer)
 
@@ -51,7 +55,10 @@ export async function openFollower(parts: FollowerParts): Promise<Follower> {
     while (await steps.release(dueUntil)) continue
     await followLog(dueUntil)
     await settle(steps, dueUntil)
-    while (await steps.documents.write()) continue
+    await orWithout(async () => {
+      while (await steps.documents.write()) continue
+      return true
+    })
   }
 
   /** While one group is written, the signatures of the next are verified. */
@@ -68,6 +75,17 @@ export async function openFollower(parts: FollowerParts): Promise<Follower> {
     await before?.()
   }
 
+  /** Search goes without its tables where they cannot be written: they are a cache. */
+  async function orWithout(write: () => Promise<boolean>): Promise<boolean> {
+    try {
+      return await write()
+    } catch (error) {
+      if (isPeerkeepError(error, 'CLOSED')) throw error
+      messages.warn('search tables not written', { reason: String(error) })
+      return false
+    }
+  }
+
   await steps.refreshTrust()
   return {
     trust: steps.trust,
@@ -75,7 +93,7 @@ export async function openFollower(parts: FollowerParts): Promise<Follower> {
     follow,
     arrived: async refs => void (await writer.write(async () => draftOfArrived(rows, refs))),
     lost: async refs => void (await writer.write(async () => draftOfLost(rows, refs))),
-    writeDocuments: steps.documents.writeFew,
+    writeDocuments: async () => orWithout(steps.documents.writeFew),
     onMembers: writer.onMembers,
     close: async () => writer.close(),
   }

@@ -1,5 +1,4 @@
 import { type KeyValue, prefixRange } from '../base/key-value.ts'
-import type { Log } from '../base/log.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import { refsIn } from '../schema/parse-schema.ts'
 import type { KeyId } from '../schema/signer.ts'
@@ -36,10 +35,7 @@ import type { Index, MissingBlob } from './queries.ts'
 import { VERSION, dateOfText, lastField, rangeAfter } from './rows.ts'
 import { querySleeping } from './sleeping.ts'
 
-export interface IndexParts extends FollowerParts {
-  /** Where it is said what went wrong behind `wake`. */
-  readonly messages: Log
-}
+export type IndexParts = FollowerParts
 
 /** An index over `rows`, which stay the caller's to close. Follows the log from where the rows are. */
 export async function openIndex(parts: IndexParts): Promise<Index> {

@@ -23,6 +23,6 @@ const WORD_MAX = 64
 
 /** The words of a text, without regard to case and accents, in their order. */
 export function wordsOf(text: string): string[] {
-  const plain = foldCase(text.normalize('NFKD').replace(/\p{M}+/gu, ''))
+  const plain = foldCase(text.normalize('NFKD').replace(/\p{M}+/gu, '')).replaceAll('ß', 'ss')
   return Array.from(plain.match(WORD) ?? [], word => word.slice(0, WORD_MAX).toWellFormed())
 }

@@ -74,16 +74,9 @@ const SCHEMA = `
   PRAGMA user_version = ${TABLES_VERSION};
 `
 
-/** `path` is a file, or `:memory:`. What is there and can not be read, or is another version's, is dropped. */
+/** `path` is a file, or `:memory:`. Another version's tables are dropped. Throws SQLite's errors. */
 export function openSqliteDocuments(path: string): SqliteDocuments {
-  const database = new DatabaseSync(path)
-  // After a power cut the last batches may be gone, which `version` tells; never parts of one.
-  database.exec(`
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = NORMAL;
-    PRAGMA cache_size = -${TABLES_CACHE_KIB};
-  `)
-  prepareTables(database)
+  const database = openDatabase(path)
   const statements = new Map<string, StatementSync>()
 
   function prepared(sql: string): StatementSync {
@@ -138,6 +131,23 @@ export function openSqliteDocuments(path: string): SqliteDocuments {
 
 /** So many differ in what they compare. */
 const STATEMENTS_MAX = 200
+
+function openDatabase(path: string): DatabaseSync {
+  const database = new DatabaseSync(path)
+  try {
+    // After a power cut the last batches may be gone, which `version` tells; never parts of one.
+    database.exec(`
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = NORMAL;
+      PRAGMA cache_size = -${TABLES_CACHE_KIB};
+    `)
+    prepareTables(database)
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
 
 function prepareTables(database: DatabaseSync): void {
   const { user_version: version } = database.prepare('PRAGMA user_version').get() ?? {}

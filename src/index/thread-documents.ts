@@ -11,11 +11,21 @@ interface Waiting {
   reject(error: Error): void
 }
 
+/** Says that the file is no database, or a damaged one. */
+class Damage extends Error {
+  constructor() {
+    super('the search tables are damaged; they are made anew')
+  }
+}
+
 /**
  * The tables in the SQLite file `path`, on a thread of their own, which starts with the first question. What is
- * asked rejects with `IO` where the file cannot be read or written.
+ * asked rejects with `IO` where the file cannot be read or written; a damaged one is removed, and empty from then on.
  */
-export function openThreadDocuments(path: string): DocumentTables {
+export function openThreadDocuments(
+  path: string,
+  remove: (path: string) => Promise<void>,
+): DocumentTables {
   let worker: Worker | undefined
   let isClosed = false
   /** Answers come in the order of the questions. */
@@ -29,7 +39,7 @@ export function openThreadDocuments(path: string): DocumentTables {
       const next = waiting.shift()
       if (waiting.length === 0) started.unref()
       if ('answer' in told) next?.resolve(told.answer)
-      else next?.reject(failed(told.failure.message))
+      else next?.reject(told.failure.isDamage ? new Damage() : failed(told.failure.message))
     })
     started.on('error', error => {
       // What is asked next gets a new thread.
@@ -50,12 +60,23 @@ export function openThreadDocuments(path: string): DocumentTables {
     })
   }
 
+  /** The version of damaged tables is that of none. */
+  async function askVersion(): Promise<Answer<'version'>> {
+    try {
+      return (await ask(['version'])) as Answer<'version'>
+    } catch (error) {
+      if (!(error instanceof Damage)) throw error
+      for (const end of ['', '-wal', '-shm']) await remove(path + end)
+      return (await ask(['version'])) as Answer<'version'>
+    }
+  }
+
   type Answer<Method extends Exclude<keyof SqliteDocuments, 'close'>> = ReturnType<
     SqliteDocuments[Method]
   >
 
   return {
-    version: async () => (await ask(['version'])) as Answer<'version'>,
+    version: askVersion,
     reset: async maker => void (await ask(['reset', maker])),
     apply: async (documents, count) => void (await ask(['apply', documents, count])),
     select: async (sql, parameters) => (await ask(['select', sql, parameters])) as Answer<'select'>,

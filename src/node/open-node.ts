@@ -99,7 +99,7 @@ async function openParts(
   const rows = opened(
     await openLevelKeyValue(paths.searchIndex, { cacheBytes: SEARCH_CACHE_BYTES }),
   )
-  const documents = opened(openThreadDocuments(paths.searchTables))
+  const documents = opened(openThreadDocuments(paths.searchTables, files.remove))
   const owner = ownerOf(keys, paths)
   const verify = verifyOnce(verifySigned)
   const reopenIndex = (): Promise<Index> =>

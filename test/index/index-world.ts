@@ -7,6 +7,7 @@ import { openMemoryStore } from '../../src/blob/memory-store.ts'
 import { openDoor } from '../../src/blob/receive.ts'
 import { type BlobRef, refOf } from '../../src/blob/ref.ts'
 import type { BlobStore, SchemaLog } from '../../src/blob/store.ts'
+import type { DocumentTables } from '../../src/index/document-tables.ts'
 import { openMemoryDocuments } from '../../src/index/memory-documents.ts'
 import { openIndex } from '../../src/index/open-index.ts'
 import type { Index } from '../../src/index/queries.ts'
@@ -72,6 +73,7 @@ export interface WorldOptions {
   readonly groupBlobsMax?: number
   readonly pieceMax?: number
   readonly store?: BlobStore & SchemaLog
+  readonly documents?: DocumentTables
 }
 
 /** An index over a store in memory. */
@@ -80,7 +82,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const rows = options.rows ?? openMemoryKeyValue()
   const clock = openSimClock()
   const index = await openIndex({
-    documents: openMemoryDocuments(),
+    documents: options.documents ?? openMemoryDocuments(),
     rows,
     log: store,
     stat: refs => store.stat(refs),
