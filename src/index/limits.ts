@@ -94,8 +94,11 @@ export const TRIGRAM_CHARACTERS = 3
 /** Documents that are sorted for one answer: they cost as much as to walk over all in order, where one in fifty matches. */
 export const LISTED_DOCUMENTS_MAX = 20_000
 
-/** Documents in one piece of a walk over all. */
-export const WALK_ROWS = 500
+/** Documents in the first piece of a walk, and in one that is looked at together; the pieces grow. */
+export const WALK_ROWS_MIN = 64
+
+/** Documents in the largest piece of a walk. */
+export const WALK_ROWS_MAX = 1024
 
 /** Characters of a permanode's texts, and of its content's, that words are found in. */
 export const TEXT_CHARACTERS_MAX = 256 * 1024

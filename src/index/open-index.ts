@@ -27,6 +27,7 @@ import {
   queryPermanodes,
   queryPlannedPermanode,
   querySaid,
+  querySettled,
   querySnapshots,
   queryStates,
 } from './permanode-queries.ts'
@@ -68,6 +69,7 @@ export async function openIndex(parts: IndexParts): Promise<Index> {
 type PermanodeQueries = Pick<
   Index,
   | 'permanode'
+  | 'settled'
   | 'claims'
   | 'plannedPermanode'
   | 'permanodes'
@@ -84,6 +86,7 @@ type PermanodeQueries = Pick<
 function permanodeQueries(ground: Ground): PermanodeQueries {
   return {
     permanode: async (ref, at) => queryPermanode(ground, ref, at),
+    settled: async refs => querySettled(ground.rows, refs),
     claims: ref => queryClaims(ground, ref),
     share: async ref => queryShare(ground, ref),
     shares: () => queryShares(ground),

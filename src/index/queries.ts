@@ -29,6 +29,8 @@ export interface Index extends AsyncDisposable {
 
   /** The state of a permanode, or as it was at `at` (claims dated after it are not seen). */
   permanode(ref: BlobRef, at?: Nanoseconds): Promise<PermanodeState | undefined>
+  /** The states of own permanodes where they are at hand, in the order of `refs`; ask `permanode` for the others. */
+  settled(refs: readonly BlobRef[]): Promise<readonly (PermanodeState | undefined)[]>
   /** Every acting claim on a permanode, or aimed at the claim or permanode `ref`, oldest first. */
   claims(ref: BlobRef): AsyncIterable<IndexedClaim>
   /** The share that the blob `ref` is; undefined when it is none, or one without effect: forged, foreign, not due. */

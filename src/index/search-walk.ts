@@ -1,7 +1,7 @@
 import type { BlobRef } from '../blob/ref.ts'
 import { refKey, refOfKey, timeKey, timeOfKey } from './document-keys.ts'
 import type { DocumentTables, SqlValue } from './document-tables.ts'
-import { LISTED_DOCUMENTS_MAX, WALK_ROWS } from './limits.ts'
+import { LISTED_DOCUMENTS_MAX, WALK_ROWS_MAX, WALK_ROWS_MIN } from './limits.ts'
 import { type DocumentList, listsOf } from './search-lists.ts'
 import { type Condition, boundsOf } from './search-narrow.ts'
 import type { SearchPlace, SearchQuery, SearchSort } from './search-query.ts'
@@ -10,8 +10,11 @@ import type { SearchPlace, SearchQuery, SearchSort } from './search-query.ts'
 export interface Walk {
   /** By what they are found, for people. */
   readonly name: string
-  /** Those behind `after`; with `isReversed` those before it, the nearest first. */
-  readonly refs: (after: SearchPlace | undefined, isReversed?: boolean) => AsyncIterable<BlobRef>
+  /** Those behind `after`, a piece at a time; with `isReversed` those before it, the nearest first. */
+  readonly places: (
+    after: SearchPlace | undefined,
+    isReversed?: boolean,
+  ) => AsyncIterable<readonly SearchPlace[]>
 }
 
 interface WalkParts {
@@ -34,17 +37,17 @@ export async function planWalk({ tables, query, now, found }: WalkParts): Promis
   const counts = await Promise.all(lists.map(async list => countOf(tables, list)))
   const least = Math.min(...counts, Infinity)
   const list = lists[counts.indexOf(least)]
-  const asked: Asked = { tables, may, sort: query.sort, limit: query.limit }
+  const asked: Asked = { tables, may, sort: query.sort }
   if (list && least <= LISTED_DOCUMENTS_MAX)
     return {
       name: `${least} with ${list.name}`,
-      refs: (after, isReversed) => sortedList(asked, list, { after, isReversed }),
+      places: (after, isReversed) => sortedList(asked, list, { after, isReversed }),
     }
   const isByCreated = query.sort === 'created' || query.sort === '-created'
   const value = isByCreated ? lists.find(({ value: key }) => key !== undefined) : undefined
   return {
     name: value ? `those with ${value.name}, in the order of time` : 'all, in order',
-    refs: (after, isReversed) => walked(asked, value?.value, { after, isReversed }),
+    places: (after, isReversed) => walked(asked, value?.value, { after, isReversed }),
   }
 }
 
@@ -69,7 +72,6 @@ interface Asked {
   readonly tables: DocumentTables
   readonly may: Condition
   readonly sort: SearchSort
-  readonly limit: number
 }
 
 interface From {
@@ -95,15 +97,20 @@ function orderOf(
   return { columns, sql, behind: { sql: comparison, parameters: place } }
 }
 
-async function* sortedList(asked: Asked, list: DocumentList, from: From): AsyncGenerator<BlobRef> {
+async function* sortedList(
+  asked: Asked,
+  list: DocumentList,
+  from: From,
+): AsyncGenerator<readonly SearchPlace[]> {
   const { tables, may } = asked
   const order = orderOf(asked, from, 'd')
   const rows = await tables.select(
-    `SELECT d.ref FROM (${list.sql}) l CROSS JOIN documents d ON d.id = l.id` +
+    `SELECT d.ref, ${order.columns[0]} FROM (${list.sql}) l CROSS JOIN documents d ON d.id = l.id` +
       ` WHERE ${order.behind.sql} AND ${may.sql} ORDER BY ${order.sql}`,
     [...list.parameters, ...order.behind.parameters, ...may.parameters],
   )
-  for (const [ref] of rows) yield refOfKey(ref as Uint8Array)
+  for (let at = 0; at < rows.length; at += WALK_ROWS_MIN)
+    yield placesOf(rows.slice(at, at + WALK_ROWS_MIN), order.columns)
 }
 
 /** In pieces, so that whoever has found enough need not wait for the rest. */
@@ -111,7 +118,7 @@ async function* walked(
   asked: Asked,
   value: Uint8Array | undefined,
   from: From,
-): AsyncGenerator<BlobRef> {
+): AsyncGenerator<readonly SearchPlace[]> {
   const { tables, may, sort } = asked
   const table = value ? 'h' : 'd'
   const index = { created: 'INDEXED BY by_created', mod: 'INDEXED BY by_modified' }
@@ -120,19 +127,27 @@ async function* walked(
     : `documents d ${index[sort.replace('-', '') as keyof typeof index] ?? ''}`
   const [having, key] = value ? ['h.value = ? AND ', [value]] : ['', []]
   let { after } = from
-  const count = Math.min(2 * asked.limit, WALK_ROWS)
-  for (;;) {
+  for (let count = WALK_ROWS_MIN; ; count = Math.min(2 * count, WALK_ROWS_MAX)) {
     const order = orderOf(asked, { ...from, after }, table)
-    const parameters: SqlValue[] = [...key, ...order.behind.parameters, ...may.parameters, count]
     const rows = await tables.select(
       `SELECT d.ref, ${order.columns[0]} FROM ${source}` +
         ` WHERE ${having}${order.behind.sql} AND ${may.sql} ORDER BY ${order.sql} LIMIT ?`,
-      parameters,
+      [...key, ...order.behind.parameters, ...may.parameters, count],
     )
-    for (const [ref] of rows) yield refOfKey(ref as Uint8Array)
-    const last = rows.at(-1)
-    if (!last || rows.length < count) return
-    const time = order.columns.length > 1 ? timeOfKey(last[1] as Uint8Array) : 0n
-    after = { time, ref: refOfKey(last[0] as Uint8Array) }
+    const places = placesOf(rows, order.columns)
+    yield places
+    after = places.at(-1)
+    if (rows.length < count) return
   }
+}
+
+/** Without a time where the order is that of refs. */
+function placesOf(
+  rows: readonly (readonly SqlValue[])[],
+  columns: readonly string[],
+): readonly SearchPlace[] {
+  return rows.map(([ref, time]) => ({
+    ref: refOfKey(ref as Uint8Array),
+    time: columns.length > 1 ? timeOfKey(time as Uint8Array) : 0n,
+  }))
 }

@@ -11,7 +11,7 @@ import { openMatcher } from './search-match.ts'
 import { type Found, type Page, openPage } from './search-page.ts'
 import { type Source, narrowestSource } from './search-plan.ts'
 import { planWalk } from './search-walk.ts'
-import type { SearchQuery, SearchResult, SearchSort } from './search-query.ts'
+import type { SearchPlace, SearchQuery, SearchResult, SearchSort } from './search-query.ts'
 import { isOfPermanodes } from './search-read.ts'
 import { type Position, areaOf } from './search-strings.ts'
 
@@ -45,8 +45,9 @@ export function openSearch(parts: SearchParts): Search {
         signal?.throwIfAborted()
         looked += 1
         if (!(await isFound(matcher, blob, query))) continue
-        page?.add({ ref: blob.ref, time: await timeOf(matcher, blob, query.sort) })
-        looking?.found(blob.ref)
+        const time = blob.time ?? (await timeOf(matcher, blob, query.sort))
+        page?.add({ ref: blob.ref, time })
+        looking?.found()
       }
       const { refs, next } = page?.found() ?? { refs: [], next: undefined }
       const explanation = { source: looking?.name ?? 'nothing', looked }
@@ -58,9 +59,14 @@ export function openSearch(parts: SearchParts): Search {
 /** Where a search looks. */
 interface Looking {
   readonly name: string
-  readonly candidates: () => AsyncIterable<Candidate>
+  readonly candidates: () => AsyncIterable<Placed>
   /** Says that a candidate is found: where they come in order, the page may be full. */
-  readonly found: (ref: BlobRef) => void
+  readonly found: () => void
+}
+
+interface Placed extends Candidate {
+  /** Its place in the order, where that is known. */
+  readonly time?: bigint
 }
 
 async function lookFor(parts: SearchParts, matcher: Matcher, query: SearchQuery): Promise<Looking> {
@@ -90,25 +96,31 @@ async function lookInTables(
   const perWay = query.sort === 'map' ? MAP_RESULTS_MAX : query.limit
   let count = 0
 
-  async function* along(refs: AsyncIterable<BlobRef>): AsyncGenerator<Candidate> {
+  async function* along(pieces: AsyncIterable<readonly SearchPlace[]>): AsyncGenerator<Placed> {
     count = 0
-    for await (const ref of refs) {
-      const isHere = (await parts.stat([ref]))[0] !== undefined
-      if (isHere) yield { ref, type: 'permanode' }
-      if (count >= perWay) return
+    for await (const places of pieces) {
+      const refs = places.map(({ ref }) => ref)
+      const [sizes, states] = await Promise.all([parts.stat(refs), parts.index().settled(refs)])
+      for (const [i, { ref, time }] of places.entries()) {
+        const state = states[i]
+        if (sizes[i] === undefined) continue
+        if (state) matcher.facts.know(ref, state)
+        yield { ref, type: 'permanode', time }
+        if (count >= perWay) return
+      }
     }
   }
 
-  async function* candidates(): AsyncGenerator<Candidate> {
+  async function* candidates(): AsyncGenerator<Placed> {
     const { around } = query
     if (around === undefined) {
-      yield* along(walk.refs(query.after))
+      yield* along(walk.places(query.after))
       return
     }
     const place = { ref: around, time: await timeOf(matcher, { ref: around }, query.sort) }
     yield { ref: around, type: 'permanode' }
-    yield* along(walk.refs(place))
-    yield* along(walk.refs(place, true))
+    yield* along(walk.places(place))
+    yield* along(walk.places(place, true))
   }
 
   return { name: walk.name, candidates, found: () => void (count += 1) }
