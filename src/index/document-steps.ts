@@ -14,6 +14,7 @@ import {
   querySaid,
   querySettled,
 } from './permanode-queries.ts'
+import type { PermanodeState } from './queries.ts'
 import { lastField, rangeAfter } from './rows.ts'
 import { type Items, openItems } from './search-items.ts'
 import { firstRow, nextKeys } from './settle.ts'
@@ -189,19 +190,31 @@ async function makeDocuments(
   draft: Draft,
   refs: readonly BlobRef[],
 ): Promise<(readonly [BlobRef, SearchDocument | undefined])[]> {
-  const items = itemsOf(parts)
   const states = await querySettled(parts.ground.rows, refs)
-  const documents: (readonly [BlobRef, SearchDocument | undefined])[] = []
-  for (const [i, ref] of refs.entries()) {
-    const state = states[i]
-    if (state) items.know(ref, state)
-    documents.push([ref, await makeDocument(items, ref)])
-    const content = (await items.permanode(ref))?.attributes.get(CONTENT_ATTRIBUTE)?.[0]
-    // It says more once the file is here.
-    if (isBlobRef(content) && (await metaOf(parts.ground.rows, content)) === undefined)
-      draft.put(`awaits|${content}`, '')
-  }
-  return documents
+  // Each waits for some look-ups, so all are made at once.
+  const made = await Promise.all(refs.map(async (ref, i) => makeOne(parts, ref, states[i])))
+  for (const { awaited } of made) if (awaited !== undefined) draft.put(`awaits|${awaited}`, '')
+  return made.map(({ ref, document }) => [ref, document])
+}
+
+interface MadeDocument {
+  readonly ref: BlobRef
+  readonly document: SearchDocument | undefined
+  /** A content that is not here: the document says more once it is. */
+  readonly awaited: BlobRef | undefined
+}
+
+async function makeOne(
+  parts: Pick<DocumentParts, 'ground' | 'fetch'>,
+  ref: BlobRef,
+  state: PermanodeState | undefined,
+): Promise<MadeDocument> {
+  const items = itemsOf(parts)
+  if (state) items.know(ref, state)
+  const document = await makeDocument(items, ref)
+  const content = (await items.permanode(ref))?.attributes.get(CONTENT_ATTRIBUTE)?.[0]
+  const isAwaited = isBlobRef(content) && (await metaOf(parts.ground.rows, content)) === undefined
+  return { ref, document, awaited: isAwaited ? content : undefined }
 }
 
 function itemsOf({ ground, fetch }: Pick<DocumentParts, 'ground' | 'fetch'>): Items {

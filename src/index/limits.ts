@@ -91,7 +91,10 @@ export const VALUE_CHARACTERS_MAX = 100
 /** Characters of what documents are found by that know parts of words. */
 export const TRIGRAM_CHARACTERS = 3
 
-/** Documents that are sorted for one answer: they cost as much as to walk over all in order, where one in fifty matches. */
+/** Documents that are sorted for one answer however few there are in all: it takes some milliseconds. */
+export const LISTED_DOCUMENTS_MIN = 1000
+
+/** Documents that are sorted for one answer however many there are in all. */
 export const LISTED_DOCUMENTS_MAX = 20_000
 
 /** Documents in the first piece of a walk, and in one that is looked at together; the pieces grow. */

@@ -20,6 +20,8 @@ export interface DocumentList {
   readonly parameters: readonly SqlValue[]
   /** It is of those that have this value, so that they can be walked in the order of time too. */
   readonly value?: Uint8Array | undefined
+  /** It is a range of this time. */
+  readonly column?: 'created' | 'modified' | undefined
 }
 
 /** Each of them alone holds all that can match. `now` in nanoseconds. */
@@ -116,6 +118,7 @@ function ofTime(
   return [
     {
       name: `a time ${column}`,
+      column,
       sql: `SELECT id FROM documents WHERE ${bounds.map(([sql]) => sql).join(' AND ')}`,
       parameters: bounds.map(([, time]) => timeKey(time)),
     },

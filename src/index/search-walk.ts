@@ -1,7 +1,12 @@
 import type { BlobRef } from '../blob/ref.ts'
 import { refKey, refOfKey, timeKey, timeOfKey } from './document-keys.ts'
 import type { DocumentTables, SqlValue } from './document-tables.ts'
-import { LISTED_DOCUMENTS_MAX, WALK_ROWS_MAX, WALK_ROWS_MIN } from './limits.ts'
+import {
+  LISTED_DOCUMENTS_MAX,
+  LISTED_DOCUMENTS_MIN,
+  WALK_ROWS_MAX,
+  WALK_ROWS_MIN,
+} from './limits.ts'
 import { type DocumentList, listsOf } from './search-lists.ts'
 import { type Condition, boundsOf } from './search-narrow.ts'
 import type { SearchPlace, SearchQuery, SearchSort } from './search-query.ts'
@@ -32,19 +37,25 @@ interface WalkParts {
  */
 export async function planWalk({ tables, query, now, found }: WalkParts): Promise<Walk> {
   const { may } = boundsOf(query.constraint, now)
-  const lists = listsOf(query.constraint, now)
+  // Along its own order, a range of times is walked without being listed.
+  const lists = listsOf(query.constraint, now).filter(
+    ({ column }) => column === undefined || column !== columnOf(query.sort),
+  )
   if (found) lists.push(listOfRefs(found))
-  const counts = await Promise.all(lists.map(async list => countOf(tables, list)))
+  const most = await listedMax(tables, query.limit)
+  const counts = await Promise.all(lists.map(async list => countOf(tables, list, most)))
   const least = Math.min(...counts, Infinity)
   const list = lists[counts.indexOf(least)]
   const asked: Asked = { tables, may, sort: query.sort }
-  if (list && least <= LISTED_DOCUMENTS_MAX)
+  if (list && least <= most)
     return {
       name: `${least} with ${list.name}`,
       places: (after, isReversed) => sortedList(asked, list, { after, isReversed }),
     }
-  const isByCreated = query.sort === 'created' || query.sort === '-created'
-  const value = isByCreated ? lists.find(({ value: key }) => key !== undefined) : undefined
+  const value =
+    columnOf(query.sort) === 'created'
+      ? lists.find(({ value: key }) => key !== undefined)
+      : undefined
   return {
     name: value ? `those with ${value.name}, in the order of time` : 'all, in order',
     places: (after, isReversed) => walked(asked, value?.value, { after, isReversed }),
@@ -60,12 +71,42 @@ function listOfRefs({ name, refs }: { name: string; refs: readonly BlobRef[] }):
   }
 }
 
-async function countOf(tables: DocumentTables, { sql, parameters }: DocumentList): Promise<number> {
+/**
+ * Documents up to which sorting those of a list is cheaper than walking over all in order: of `n` among `all`, a walk
+ * passes `limit * all / n` until its page is full.
+ */
+async function listedMax(tables: DocumentTables, limit: number): Promise<number> {
+  const [row] = await tables.select('SELECT max(id) FROM documents', [])
+  const even = Math.sqrt(limit * Number(row?.[0] ?? 0))
+  return Math.round(Math.min(Math.max(even, LISTED_DOCUMENTS_MIN), LISTED_DOCUMENTS_MAX))
+}
+
+/** More than `most` are not counted. */
+async function countOf(
+  tables: DocumentTables,
+  { sql, parameters }: DocumentList,
+  most: number,
+): Promise<number> {
   const [row] = await tables.select(`SELECT count(*) FROM (SELECT id FROM (${sql}) LIMIT ?)`, [
     ...parameters,
-    LISTED_DOCUMENTS_MAX + 1,
+    most + 1,
   ])
   return Number(row?.[0] ?? 0)
+}
+
+/** The column of the table of documents that is the first of an order; undefined where refs alone are it. */
+function columnOf(sort: SearchSort): 'created' | 'modified' | undefined {
+  switch (sort) {
+    case 'created':
+    case '-created':
+      return 'created'
+    case 'mod':
+    case '-mod':
+      return 'modified'
+    case 'blobref':
+    case 'map':
+      return undefined
+  }
 }
 
 interface Asked {
@@ -85,9 +126,7 @@ function orderOf(
   { after, isReversed = false }: From,
   table: 'd' | 'h',
 ): { readonly columns: readonly string[]; readonly sql: string; readonly behind: Condition } {
-  const column = { created: 'created', mod: 'modified', blobref: undefined, map: undefined }[
-    sort.replace('-', '') as 'created' | 'mod' | 'blobref' | 'map'
-  ]
+  const column = columnOf(sort)
   const columns = [...(column === undefined ? [] : [`${table}.${column}`]), `${table}.ref`]
   const isDescending = sort.startsWith('-') !== isReversed
   const sql = columns.map(name => `${name} ${isDescending ? 'DESC' : 'ASC'}`).join(', ')
@@ -121,10 +160,9 @@ async function* walked(
 ): AsyncGenerator<readonly SearchPlace[]> {
   const { tables, may, sort } = asked
   const table = value ? 'h' : 'd'
-  const index = { created: 'INDEXED BY by_created', mod: 'INDEXED BY by_modified' }
-  const source = value
-    ? 'holders h CROSS JOIN documents d ON d.id = h.id'
-    : `documents d ${index[sort.replace('-', '') as keyof typeof index] ?? ''}`
+  const column = columnOf(sort)
+  const index = column === undefined ? '' : ` INDEXED BY by_${column}`
+  const source = value ? 'holders h CROSS JOIN documents d ON d.id = h.id' : `documents d${index}`
   const [having, key] = value ? ['h.value = ? AND ', [value]] : ['', []]
   let { after } = from
   for (let count = WALK_ROWS_MIN; ; count = Math.min(2 * count, WALK_ROWS_MAX)) {
