@@ -97,8 +97,14 @@ export const LISTED_DOCUMENTS_MIN = 1000
 /** Documents that are sorted for one answer however many there are in all. */
 export const LISTED_DOCUMENTS_MAX = 20_000
 
-/** Documents in the first piece of a walk, and in one that is looked at together; the pieces grow. */
+/** Blobs that are held against a constraint at once: each waits for some look-ups. */
+export const LOOKED_AT_TOGETHER = 32
+
+/** Documents in the first piece of a walk; the pieces grow. */
 export const WALK_ROWS_MIN = 64
+
+/** Documents in the first piece beyond those of a page: one tells whether there are more, some may turn out not to match. */
+export const PAGE_SPARE_ROWS = 14
 
 /** Documents in the largest piece of a walk. */
 export const WALK_ROWS_MAX = 1024

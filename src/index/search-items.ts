@@ -4,7 +4,7 @@ import { parseSchema } from '../schema/parse-schema.ts'
 import type { FileFacts, Nanoseconds, SchemaBlob } from '../schema/schema-blob.ts'
 import { parseTime } from '../schema/time.ts'
 import { CONTENT_ATTRIBUTE } from '../schema/well-known.ts'
-import { RELATED_MAX, TEXT_CHARACTERS_MAX } from './limits.ts'
+import { LOOKED_AT_TOGETHER, RELATED_MAX, TEXT_CHARACTERS_MAX } from './limits.ts'
 import type { Index, PermanodeState } from './queries.ts'
 import type { Constraint } from './search-query.ts'
 import { type Position, decimalOf } from './search-strings.ts'
@@ -249,7 +249,7 @@ async function holdersOf(
   return found
 }
 
-/** Answers of the last few questions: the tests of one candidate ask the same again. */
+/** Answers of the last questions: the tests of one candidate ask the same again. */
 function remembered<Value>(look: (ref: BlobRef, at?: Nanoseconds) => Promise<Value>): {
   readonly ask: (ref: BlobRef, at?: Nanoseconds) => Promise<Value>
   readonly know: (ref: BlobRef, value: Value) => void
@@ -272,8 +272,8 @@ function remembered<Value>(look: (ref: BlobRef, at?: Nanoseconds) => Promise<Val
   }
 }
 
-/** A permanode may be as large as a row of the index. */
-const REMEMBERED_MAX = 16
+/** As many as are looked at together; a permanode may be as large as a row of the index, few are. */
+const REMEMBERED_MAX = 2 * LOOKED_AT_TOGETHER
 
 function timeOf(state: PermanodeState, attributes: readonly string[]): Nanoseconds | undefined {
   for (const attribute of attributes) {

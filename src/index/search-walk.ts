@@ -4,11 +4,12 @@ import type { DocumentTables, SqlValue } from './document-tables.ts'
 import {
   LISTED_DOCUMENTS_MAX,
   LISTED_DOCUMENTS_MIN,
+  PAGE_SPARE_ROWS,
   WALK_ROWS_MAX,
   WALK_ROWS_MIN,
 } from './limits.ts'
 import { type DocumentList, listsOf } from './search-lists.ts'
-import { type Condition, boundsOf } from './search-narrow.ts'
+import { type Bounds, type Condition, boundsOf } from './search-narrow.ts'
 import type { SearchPlace, SearchQuery, SearchSort } from './search-query.ts'
 
 /** Documents that can match, in the order of an answer. */
@@ -19,7 +20,12 @@ export interface Walk {
   readonly places: (
     after: SearchPlace | undefined,
     isReversed?: boolean,
-  ) => AsyncIterable<readonly SearchPlace[]>
+  ) => AsyncIterable<readonly DocumentPlace[]>
+}
+
+export interface DocumentPlace extends SearchPlace {
+  /** All that is asked for holds of it; else it is to be found out. */
+  readonly isSure: boolean
 }
 
 interface WalkParts {
@@ -36,7 +42,7 @@ interface WalkParts {
  * of time, else all are.
  */
 export async function planWalk({ tables, query, now, found }: WalkParts): Promise<Walk> {
-  const { may } = boundsOf(query.constraint, now)
+  const bounds = boundsOf(query.constraint, now)
   // Along its own order, a range of times is walked without being listed.
   const lists = listsOf(query.constraint, now).filter(
     ({ column }) => column === undefined || column !== columnOf(query.sort),
@@ -46,20 +52,55 @@ export async function planWalk({ tables, query, now, found }: WalkParts): Promis
   const counts = await Promise.all(lists.map(async list => countOf(tables, list, most)))
   const least = Math.min(...counts, Infinity)
   const list = lists[counts.indexOf(least)]
-  const asked: Asked = { tables, may, sort: query.sort }
-  if (list && least <= most)
-    return {
-      name: `${least} with ${list.name}`,
-      places: (after, isReversed) => sortedList(asked, list, { after, isReversed }),
-    }
-  const value =
-    columnOf(query.sort) === 'created'
-      ? lists.find(({ value: key }) => key !== undefined)
-      : undefined
+  const walk = (name: string, source: WalkSource): Walk => ({
+    name,
+    places: (after, isReversed) => walked({ tables, bounds, query, source }, { after, isReversed }),
+  })
+  if (list && least <= most) return walk(`${least} with ${list.name}`, sourceOfList(list))
+  const value = columnOf(query.sort) === 'created' ? lists.find(hasValue) : undefined
+  return value
+    ? walk(`those with ${value.name}, in the order of time`, sourceOfValue(value))
+    : walk('all, in order', sourceOfAll(query.sort))
+}
+
+function hasValue(list: DocumentList): list is ValueList {
+  return list.value !== undefined
+}
+
+type ValueList = DocumentList & { readonly value: Uint8Array }
+
+/** Rows `d` of the table of documents, joined with what leads to them. */
+interface WalkSource {
+  readonly sql: string
+  readonly parameters: readonly SqlValue[]
+  /** The table whose columns `created` and `ref` are walked in order. */
+  readonly table: 'd' | 'h'
+  /** Rows in the largest piece: those of a list are all looked at for each, those of a walk only once. */
+  readonly rowsMax: number
+}
+
+function sourceOfList({ sql, parameters }: DocumentList): WalkSource {
   return {
-    name: value ? `those with ${value.name}, in the order of time` : 'all, in order',
-    places: (after, isReversed) => walked(asked, value?.value, { after, isReversed }),
+    sql: `(${sql}) l CROSS JOIN documents d ON d.id = l.id WHERE 1`,
+    parameters,
+    table: 'd',
+    rowsMax: LISTED_DOCUMENTS_MAX,
   }
+}
+
+function sourceOfValue({ value }: ValueList): WalkSource {
+  return {
+    sql: 'holders h CROSS JOIN documents d ON d.id = h.id WHERE h.value = ?',
+    parameters: [value],
+    table: 'h',
+    rowsMax: WALK_ROWS_MAX,
+  }
+}
+
+function sourceOfAll(sort: SearchSort): WalkSource {
+  const column = columnOf(sort)
+  const index = column === undefined ? '' : ` INDEXED BY by_${column}`
+  return { sql: `documents d${index} WHERE 1`, parameters: [], table: 'd', rowsMax: WALK_ROWS_MAX }
 }
 
 function listOfRefs({ name, refs }: { name: string; refs: readonly BlobRef[] }): DocumentList {
@@ -111,8 +152,9 @@ function columnOf(sort: SearchSort): 'created' | 'modified' | undefined {
 
 interface Asked {
   readonly tables: DocumentTables
-  readonly may: Condition
-  readonly sort: SearchSort
+  readonly bounds: Bounds
+  readonly query: Pick<SearchQuery, 'sort' | 'limit'>
+  readonly source: WalkSource
 }
 
 interface From {
@@ -120,12 +162,17 @@ interface From {
   readonly isReversed?: boolean | undefined
 }
 
-/** What `table` (with the columns of the order) is sorted by, and the condition for what comes behind a place. */
+interface Order {
+  readonly columns: readonly string[]
+  readonly sql: string
+  /** Holds of what comes behind a place. */
+  readonly behind: Condition
+}
+
 function orderOf(
-  { sort }: Asked,
+  { query: { sort }, source: { table } }: Asked,
   { after, isReversed = false }: From,
-  table: 'd' | 'h',
-): { readonly columns: readonly string[]; readonly sql: string; readonly behind: Condition } {
+): Order {
   const column = columnOf(sort)
   const columns = [...(column === undefined ? [] : [`${table}.${column}`]), `${table}.ref`]
   const isDescending = sort.startsWith('-') !== isReversed
@@ -136,41 +183,24 @@ function orderOf(
   return { columns, sql, behind: { sql: comparison, parameters: place } }
 }
 
-async function* sortedList(
-  asked: Asked,
-  list: DocumentList,
-  from: From,
-): AsyncGenerator<readonly SearchPlace[]> {
-  const { tables, may } = asked
-  const order = orderOf(asked, from, 'd')
-  const rows = await tables.select(
-    `SELECT d.ref, ${order.columns[0]} FROM (${list.sql}) l CROSS JOIN documents d ON d.id = l.id` +
-      ` WHERE ${order.behind.sql} AND ${may.sql} ORDER BY ${order.sql}`,
-    [...list.parameters, ...order.behind.parameters, ...may.parameters],
-  )
-  for (let at = 0; at < rows.length; at += WALK_ROWS_MIN)
-    yield placesOf(rows.slice(at, at + WALK_ROWS_MIN), order.columns)
-}
-
 /** In pieces, so that whoever has found enough need not wait for the rest. */
-async function* walked(
-  asked: Asked,
-  value: Uint8Array | undefined,
-  from: From,
-): AsyncGenerator<readonly SearchPlace[]> {
-  const { tables, may, sort } = asked
-  const table = value ? 'h' : 'd'
-  const column = columnOf(sort)
-  const index = column === undefined ? '' : ` INDEXED BY by_${column}`
-  const source = value ? 'holders h CROSS JOIN documents d ON d.id = h.id' : `documents d${index}`
-  const [having, key] = value ? ['h.value = ? AND ', [value]] : ['', []]
+async function* walked(asked: Asked, from: From): AsyncGenerator<readonly DocumentPlace[]> {
+  const { tables, bounds, query, source } = asked
+  const { may, must } = bounds
   let { after } = from
-  for (let count = WALK_ROWS_MIN; ; count = Math.min(2 * count, WALK_ROWS_MAX)) {
-    const order = orderOf(asked, { ...from, after }, table)
+  let count = Math.min(Math.max(query.limit + PAGE_SPARE_ROWS, WALK_ROWS_MIN), WALK_ROWS_MAX)
+  for (; ; count = Math.min(2 * count, source.rowsMax)) {
+    const order = orderOf(asked, { ...from, after })
     const rows = await tables.select(
-      `SELECT d.ref, ${order.columns[0]} FROM ${source}` +
-        ` WHERE ${having}${order.behind.sql} AND ${may.sql} ORDER BY ${order.sql} LIMIT ?`,
-      [...key, ...order.behind.parameters, ...may.parameters, count],
+      `SELECT d.ref, ${order.columns[0]}, ${must.sql} FROM ${source.sql}` +
+        ` AND ${order.behind.sql} AND ${may.sql} ORDER BY ${order.sql} LIMIT ?`,
+      [
+        ...must.parameters,
+        ...source.parameters,
+        ...order.behind.parameters,
+        ...may.parameters,
+        count,
+      ],
     )
     const places = placesOf(rows, order.columns)
     yield places
@@ -183,9 +213,10 @@ async function* walked(
 function placesOf(
   rows: readonly (readonly SqlValue[])[],
   columns: readonly string[],
-): readonly SearchPlace[] {
-  return rows.map(([ref, time]) => ({
+): readonly DocumentPlace[] {
+  return rows.map(([ref, time, isSure]) => ({
     ref: refOfKey(ref as Uint8Array),
     time: columns.length > 1 ? timeOfKey(time as Uint8Array) : 0n,
+    isSure: isSure === 1,
   }))
 }

@@ -3,15 +3,15 @@ import type { BlobRef } from '../blob/ref.ts'
 import type { SizedRef } from '../blob/store.ts'
 import type { DocumentTables } from './document-tables.ts'
 import { isShown as isShownState } from './document.ts'
-import { MAP_RESULTS_MAX, PLAN_PROBE_MAX } from './limits.ts'
+import { LOOKED_AT_TOGETHER, MAP_RESULTS_MAX, PLAN_PROBE_MAX } from './limits.ts'
 import type { Index } from './queries.ts'
 import type { Candidate, Matcher } from './search-items.ts'
 import { spreadOverMap } from './search-map.ts'
 import { openMatcher } from './search-match.ts'
 import { type Found, type Page, openPage } from './search-page.ts'
 import { type Source, narrowestSource } from './search-plan.ts'
-import { planWalk } from './search-walk.ts'
-import type { SearchPlace, SearchQuery, SearchResult, SearchSort } from './search-query.ts'
+import { type DocumentPlace, planWalk } from './search-walk.ts'
+import type { SearchQuery, SearchResult, SearchSort } from './search-query.ts'
 import { isOfPermanodes } from './search-read.ts'
 import { type Position, areaOf } from './search-strings.ts'
 
@@ -41,17 +41,16 @@ export function openSearch(parts: SearchParts): Search {
       const page = await pageOf(matcher, query)
       const looking = page && (await lookFor(parts, matcher, query))
       let looked = 0
-      for await (const blob of looking?.candidates() ?? []) {
+      for await (const blobs of looking?.candidates() ?? []) {
         signal?.throwIfAborted()
-        looked += 1
-        if (!(await isFound(matcher, blob, query))) continue
-        const time = blob.time ?? (await timeOf(matcher, blob, query.sort))
-        page?.add({ ref: blob.ref, time })
-        looking?.found()
+        looked += blobs.length
+        const found = await Promise.all(blobs.map(async blob => placeOf(matcher, blob, query)))
+        for (const place of found) if (place) page?.add(place)
+        looking?.found(found.filter(place => place !== undefined).length)
       }
       const { refs, next } = page?.found() ?? { refs: [], next: undefined }
       const explanation = { source: looking?.name ?? 'nothing', looked }
-      return { ...(await present(matcher, query, refs)), next, explanation }
+      return { ...(await answerOf(matcher, query, refs)), next, explanation }
     },
   }
 }
@@ -59,14 +58,17 @@ export function openSearch(parts: SearchParts): Search {
 /** Where a search looks. */
 interface Looking {
   readonly name: string
-  readonly candidates: () => AsyncIterable<Placed>
-  /** Says that a candidate is found: where they come in order, the page may be full. */
-  readonly found: () => void
+  /** Some at a time, which are looked at together. */
+  readonly candidates: () => AsyncIterable<readonly Placed[]>
+  /** Says how many of the last ones are found: where they come in order, the page may be full. */
+  readonly found: (count: number) => void
 }
 
 interface Placed extends Candidate {
   /** Its place in the order, where that is known. */
   readonly time?: bigint
+  /** It is known to be found. */
+  readonly isSure?: boolean
 }
 
 async function lookFor(parts: SearchParts, matcher: Matcher, query: SearchQuery): Promise<Looking> {
@@ -96,34 +98,56 @@ async function lookInTables(
   const perWay = query.sort === 'map' ? MAP_RESULTS_MAX : query.limit
   let count = 0
 
-  async function* along(pieces: AsyncIterable<readonly SearchPlace[]>): AsyncGenerator<Placed> {
+  async function* along(
+    pieces: AsyncIterable<readonly DocumentPlace[]>,
+  ): AsyncGenerator<readonly Placed[]> {
     count = 0
-    for await (const places of pieces) {
-      const refs = places.map(({ ref }) => ref)
-      const [sizes, states] = await Promise.all([parts.stat(refs), parts.index().settled(refs)])
-      for (const [i, { ref, time }] of places.entries()) {
-        const state = states[i]
-        if (sizes[i] === undefined) continue
-        if (state) matcher.facts.know(ref, state)
-        yield { ref, type: 'permanode', time }
+    for await (const places of pieces)
+      for (const some of piecesOf(places, perWay)) {
+        yield present(parts, matcher, some)
         if (count >= perWay) return
       }
-    }
   }
 
-  async function* candidates(): AsyncGenerator<Placed> {
+  async function* candidates(): AsyncGenerator<readonly Placed[]> {
     const { around } = query
     if (around === undefined) {
       yield* along(walk.places(query.after))
       return
     }
     const place = { ref: around, time: await timeOf(matcher, { ref: around }, query.sort) }
-    yield { ref: around, type: 'permanode' }
+    yield [{ ref: around, type: 'permanode' }]
     yield* along(walk.places(place))
     yield* along(walk.places(place, true))
   }
 
-  return { name: walk.name, candidates, found: () => void (count += 1) }
+  return { name: walk.name, candidates, found: more => void (count += more) }
+}
+
+/** Those that are sure are counted, not looked at: no more of them than fill a page. */
+function* piecesOf(
+  places: readonly DocumentPlace[],
+  perWay: number,
+): Generator<readonly DocumentPlace[]> {
+  const size = places.every(({ isSure }) => isSure) ? perWay : LOOKED_AT_TOGETHER
+  for (let at = 0; at < places.length; at += size) yield places.slice(at, at + size)
+}
+
+/** Those that are here, and what is known of them where it is asked for. */
+async function present(
+  { stat, index }: SearchParts,
+  { facts }: Matcher,
+  places: readonly DocumentPlace[],
+): Promise<readonly Placed[]> {
+  const unsure = places.filter(({ isSure }) => !isSure).map(({ ref }) => ref)
+  const [sizes, states] = await Promise.all([
+    stat(places.map(({ ref }) => ref)),
+    index().settled(unsure),
+  ])
+  for (const [i, ref] of unsure.entries()) if (states[i]) facts.know(ref, states[i])
+  return places
+    .filter((_, i) => sizes[i] !== undefined)
+    .map(place => ({ ...place, type: 'permanode' }))
 }
 
 /** What no table knows, where it is little: permanodes as they once were, relations, and what has a rare value. */
@@ -134,13 +158,18 @@ async function rareSource(
 ): Promise<{ readonly name: string; readonly refs: readonly BlobRef[] } | undefined> {
   const source = await narrowestSource(facts, constraint)
   if (!source) return undefined
-  const refs = new Set<BlobRef>()
+  const named = new Set<BlobRef>()
   for await (const ref of source.refs()) {
-    if (refs.size >= PLAN_PROBE_MAX) return undefined
-    // A claim names any of the blobs that are one permanode.
-    refs.add((await index().permanode(ref))?.ref ?? ref)
+    if (named.size >= PLAN_PROBE_MAX) return undefined
+    named.add(ref)
   }
-  return { name: source.name, refs: [...refs] }
+  const refs = [...named]
+  const states = await index().settled(refs)
+  // A claim names any of the blobs that are one permanode.
+  const standing = refs.map(
+    async (ref, i) => (states[i] ?? (await index().permanode(ref)))?.ref ?? ref,
+  )
+  return { name: source.name, refs: [...new Set(await Promise.all(standing))] }
 }
 
 function everything({ constraint }: SearchQuery): string {
@@ -183,24 +212,34 @@ interface Run {
 async function* candidatesOf(
   { index, enumerate, stat }: SearchParts,
   { matcher, query, source }: Run,
-): AsyncGenerator<Candidate> {
+): AsyncGenerator<readonly Candidate[]> {
   if (source) {
     for await (const ref of source.refs()) {
       // A claim names any of the blobs that are one permanode.
       const state = await index().permanode(ref)
       const standing = state?.ref ?? ref
       if (state) matcher.facts.know(standing, state)
-      if ((await stat([standing]))[0] !== undefined) yield typed(index(), standing)
+      if ((await stat([standing]))[0] !== undefined) yield [await typed(index(), standing)]
     }
   } else if (isOfPermanodes(query.constraint)) {
     for await (const [ref, state] of index().states()) {
       if (state?.isDeleted === true) continue
       if (state) matcher.facts.know(ref, state)
-      yield { ref, type: 'permanode' }
+      yield [{ ref, type: 'permanode' }]
     }
   } else {
-    for await (const { ref } of enumerate()) yield typed(index(), ref)
+    for await (const { ref } of enumerate()) yield [await typed(index(), ref)]
   }
+}
+
+/** Its place in the answer; undefined for what is not found. */
+async function placeOf(
+  matcher: Matcher,
+  blob: Placed,
+  query: SearchQuery,
+): Promise<Found | undefined> {
+  if (blob.isSure !== true && !(await isFound(matcher, blob, query))) return undefined
+  return { ref: blob.ref, time: blob.time ?? (await timeOf(matcher, blob, query.sort)) }
 }
 
 async function isFound(matcher: Matcher, blob: Candidate, query: SearchQuery): Promise<boolean> {
@@ -223,7 +262,7 @@ async function timeOf(
   return 0n
 }
 
-async function present(
+async function answerOf(
   { facts }: Matcher,
   query: SearchQuery,
   found: readonly Found[],
