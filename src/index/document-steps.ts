@@ -213,8 +213,11 @@ async function makeOne(
   if (state) items.know(ref, state)
   const document = await makeDocument(items, ref)
   const content = (await items.permanode(ref))?.attributes.get(CONTENT_ATTRIBUTE)?.[0]
-  const isAwaited = isBlobRef(content) && (await metaOf(parts.ground.rows, content)) === undefined
-  return { ref, document, awaited: isAwaited ? content : undefined }
+  const isMissing =
+    isBlobRef(content) &&
+    (await items.file(content)) === undefined &&
+    (await metaOf(parts.ground.rows, content)) === undefined
+  return { ref, document, awaited: isMissing ? content : undefined }
 }
 
 function itemsOf({ ground, fetch }: Pick<DocumentParts, 'ground' | 'fetch'>): Items {

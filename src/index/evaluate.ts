@@ -24,7 +24,10 @@ export interface Folded {
 
 /** What the index knows of a blob of the log, lost or not. */
 export async function metaOf(rows: KeyValue, ref: BlobRef): Promise<MetaRow | undefined> {
-  const text = (await firstOf(rows, ref, ['c', 's'])) ?? (await firstOf(rows, ref, ['f', 'd', 'l']))
+  const text =
+    (await rows.get(`meta|c|${ref}`)) ??
+    (await rows.get(`meta|s|${ref}`)) ??
+    (await firstOf(rows, ref, ['f', 'd', 'l']))
   return text === undefined ? undefined : readMeta(text)
 }
 

@@ -109,6 +109,9 @@ export const PAGE_SPARE_ROWS = 14
 /** Documents in the largest piece of a walk. */
 export const WALK_ROWS_MAX = 1024
 
+/** Characters of a file's name that rows hold: no file system knows longer ones. */
+export const NAME_CHARACTERS_MAX = 4096
+
 /** Characters of a permanode's texts, and of its content's, that words are found in. */
 export const TEXT_CHARACTERS_MAX = 256 * 1024
 

@@ -2,6 +2,7 @@ import { type KeyValue, prefixRange } from '../base/key-value.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import type { KeyId } from '../schema/signer.ts'
 import type { ClaimRow } from './claim-row.ts'
+import type { Draft } from './draft.ts'
 import { lastField } from './rows.ts'
 
 /**
@@ -50,12 +51,41 @@ async function stayingRef(rows: KeyValue, keyId: KeyId, id: string): Promise<Blo
 
 /** The blobs that are one permanode, in order: the first stands for all. */
 export async function membersOf(from: Membership, anchor: string): Promise<BlobRef[]> {
+  const only = await from.rows.get(`anchor|${anchor}`)
+  if (only === undefined) return []
+  if (only !== SEVERAL) {
+    const [ref, keyId] = only.split('|') as [BlobRef, KeyId]
+    return (await isMember(from, keyId, ref)) ? [ref] : []
+  }
   const members: BlobRef[] = []
   for await (const [key, keyId] of from.rows.scan(prefixRange(`anchor|${anchor}|`))) {
     const ref = lastField(key) as BlobRef
     if (await isMember(from, keyId as KeyId, ref)) members.push(ref)
   }
   return members
+}
+
+/** What the row of an anchor says where several blobs meet under it: each has a row of its own. */
+const SEVERAL = ''
+
+/** Notes a permanode blob under its anchor, whose row must be loaded. Answers whether it is the first there. */
+export function noteAnchor(
+  draft: Pick<Draft, 'get' | 'put'>,
+  anchor: string,
+  { ref, keyId }: { readonly ref: BlobRef; readonly keyId: KeyId },
+): boolean {
+  const known = draft.get(`anchor|${anchor}`)
+  if (known === undefined) {
+    draft.put(`anchor|${anchor}`, `${ref}|${keyId}`)
+    return true
+  }
+  const others = known === SEVERAL ? [] : [known]
+  for (const member of [...others, `${ref}|${keyId}`]) {
+    const [other = '', signer = ''] = member.split('|')
+    draft.put(`anchor|${anchor}|${other}`, signer)
+  }
+  draft.put(`anchor|${anchor}`, SEVERAL)
+  return false
 }
 
 /** The blobs that count of those that a claim which stands in several stands in. */

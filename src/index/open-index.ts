@@ -178,7 +178,7 @@ function blobQueries({ rows, fetch, stat }: FollowerParts, follower: Follower): 
     needers: refs => queryNeeders(rows, refs),
     async meta(ref) {
       const meta = await metaOf(rows, ref)
-      return meta && { type: meta.type, size: meta.size }
+      return meta && { type: meta.type, size: meta.size, file: meta.file }
     },
     missing,
     arrived,

@@ -9,6 +9,7 @@ import {
 } from '../schema/well-known.ts'
 import { type ClaimRow, isAttributeClaim } from './claim-row.ts'
 import { type Ground, actingClaims, metaOf, permanodeMembers, withDeletes } from './evaluate.ts'
+import { findFacts } from './facts.ts'
 import { isActing, isMember, membersOf, twinsOf } from './members.ts'
 import type { Backup, IndexedClaim, PermanodeState, Snapshot } from './queries.ts'
 import { anchorOf, anchorOfKey, dateOfText, lastField, rangeAfter, saidPrefix } from './rows.ts'
@@ -136,14 +137,7 @@ export async function* querySnapshots(ground: Ground, backup: BlobRef): AsyncGen
 
 /** The latest that an own device says. */
 export async function queryFacts(ground: Ground, file: BlobRef): Promise<FileFacts | undefined> {
-  for await (const [key, value] of ground.rows.scan({
-    ...prefixRange(`fact|${file}|`),
-    reverse: true,
-  })) {
-    const [, , , keyId, id] = key.split('|') as [string, string, string, KeyId, string]
-    if (await isActing(ground, keyId, id)) return JSON.parse(value) as FileFacts
-  }
-  return undefined
+  return findFacts(ground.rows, file, async (keyId, id) => isActing(ground, keyId, id))
 }
 
 async function stateOf(

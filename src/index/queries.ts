@@ -9,6 +9,7 @@ import type {
 } from '../schema/schema-blob.ts'
 import type { KeyId } from '../schema/signer.ts'
 import type { DocumentTables } from './document-tables.ts'
+import type { FileRow } from './rows.ts'
 
 /**
  * What can be asked about the blobs of a store. Everything here is a cache over blobs: it is rebuilt
@@ -236,6 +237,8 @@ export interface MemberVersion {
 interface MetaInfo {
   readonly type: string
   readonly size: number
+  /** What a `file` blob says. */
+  readonly file?: FileRow | undefined
 }
 
 export type MetaKind = 'claims' | 'schema'

@@ -16,19 +16,21 @@ import type { KeyId } from '../schema/signer.ts'
  * |---|---|---|
  * | `version` | VERSION | another one, and all rows are dropped |
  * | `position` | log position | what is committed |
- * | `meta|s|REF` | type, size | schema blobs, and what is nothing |
+ * | `meta|s|REF` | type, size | schema blobs, and what is nothing; of files also name, bytes, time of change |
  * | `meta|LETTER|REF` | type, size, what it is about | signed blobs and keys: below |
  * | `meta|l|REF` | the same, behind the letter it had | blobs that were in the log and are lost |
  * | `key|KEYREF` | key id, key blob | public keys |
  * | `wait|KEYREF|REF` | | a signed blob whose key is not here |
- * | `anchor|ANCHOR|REF` | key id | permanode blobs that may be one permanode: by planned key, else by ID |
+ * | `anchor|ANCHOR` | REF, key id | a permanode blob, by planned key, else by ID; nothing where several may be one permanode |
+ * | `anchor|ANCHOR|REF` | key id | each of those several |
  * | `claim|ABOUT|CLASS|DATE|KEYID|ID` | what it says, its signed bytes | claims; CLASS `a` attribute, `d` delete, `x` other; ABOUT the permanode or target |
  * | `twin|ID|REF` | | the blobs of a claim that stands in several |
  * | `aimed|REF` | | a delete claim names REF |
  * | `by|KEYID|REF` | | REF is a permanode or facts of, or named by a claim of KEYID |
  * | `cert|KEYID|PERMANODE|DATE|ID` | role | certificates, by whom |
  * | `revoke|KEYID|PERMANODE|DATE|ID` | manifest | revocations, by whom: the static-set of what stays valid |
- * | `fact|FILE|DATE|KEYID|ID` | facts | what a device says about a file's content |
+ * | `fact|FILE` | DATE, KEYID, ID, facts | what a device says about a file's content: the latest |
+ * | `fact|FILE|DATE|KEYID|ID` | facts | all but the latest |
  * | `whole|WHOLE|FILE` | | facts say that this is the digest of the file's content |
  * | `said|DIGEST|PERMANODE` | | a claim says that an attribute of the permanode has a value: DIGEST is of both |
  * | `back|TO|FROM` | `n` when FROM needs TO | edges, backwards; forwards they are in the blob |
@@ -44,6 +46,7 @@ import type { KeyId } from '../schema/signer.ts'
  * | `epoch` | text | another one whenever members changed otherwise than by the log |
  * | `documents` | maker, number | the batches that the search tables got from these rows |
  * | `awaits|REF` | | a document was made whose content REF was not here |
+ * | `early|REF` | | a claim on the permanode REF came when it had no state |
  *
  * What also follows from whose keys act, or from the store:
  *
@@ -78,7 +81,7 @@ import type { KeyId } from '../schema/signer.ts'
  * | `todo|document|PERMANODE` | put what is now so into the search tables |
  * | `todo|documents` | put all permanodes into them; the value says behind which |
  */
-export const VERSION = '4'
+export const VERSION = '5'
 
 /** Fixed-width decimal of a date; the offset keeps years before 1970 positive. */
 export function dateText(date: Nanoseconds): string {
@@ -97,6 +100,17 @@ export interface MetaRow {
   readonly size: number
   /** Only of blobs whose signature verifies. */
   readonly signed: SignedRow | undefined
+  /** Only of `file` blobs. */
+  readonly file?: FileRow | undefined
+}
+
+/** What a `file` blob says of the file. */
+export interface FileRow {
+  /** As text, its beginning where it is very long. */
+  readonly name: string
+  /** Bytes of the content. */
+  readonly bytes: number
+  readonly mtime: Nanoseconds | undefined
 }
 
 export interface SignedRow {
@@ -121,16 +135,26 @@ type MetaFields = [
   ...rest: (string | null)[],
 ]
 
-export function writeMeta({ type, size, signed }: MetaRow): string {
+type FileFields = [
+  type: 'file',
+  size: number,
+  file?: [name: string, bytes: number, ...mtime: string[]],
+]
+
+export function writeMeta({ type, size, signed, file }: MetaRow): string {
+  if (file) {
+    const { name, bytes, mtime } = file
+    return JSON.stringify([type, size, [name, bytes, ...(mtime === undefined ? [] : [`${mtime}`])]])
+  }
   if (!signed) return JSON.stringify([type, size])
   const { id, keyId, date, about, claimClass, plannedKey } = signed
   return JSON.stringify([type, size, id, keyId, date, about, claimClass, plannedKey])
 }
 
 export function readMeta(text: string): MetaRow {
-  const [type, size, id, keyId, date, about, claimClass, plannedKey] = JSON.parse(
-    text,
-  ) as MetaFields
+  const fields = JSON.parse(text) as MetaFields | FileFields
+  if (fields[0] === 'file') return readFileMeta(fields as FileFields)
+  const [type, size, id, keyId, date, about, claimClass, plannedKey] = fields as MetaFields
   if (id === undefined || keyId === undefined || date === undefined)
     return { type, size, signed: undefined }
   return {
@@ -144,6 +168,17 @@ export function readMeta(text: string): MetaRow {
       claimClass: (claimClass ?? undefined) as SignedRow['claimClass'],
       plannedKey: plannedKey ?? undefined,
     },
+  }
+}
+
+function readFileMeta([type, size, file]: FileFields): MetaRow {
+  if (!file) return { type, size, signed: undefined }
+  const [name, bytes, mtime] = file
+  return {
+    type,
+    size,
+    signed: undefined,
+    file: { name, bytes, mtime: mtime === undefined ? undefined : BigInt(mtime) },
   }
 }
 

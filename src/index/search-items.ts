@@ -1,5 +1,4 @@
 import { type BlobRef, isBlobRef } from '../blob/ref.ts'
-import { sizeOfParts } from '../schema/file-reader.ts'
 import { parseSchema } from '../schema/parse-schema.ts'
 import type { FileFacts, Nanoseconds, SchemaBlob } from '../schema/schema-blob.ts'
 import { parseTime } from '../schema/time.ts'
@@ -193,16 +192,17 @@ async function readSchema(
 }
 
 async function readFileItem(ground: ItemGround, ref: BlobRef): Promise<FileItem | undefined> {
-  const read = await readSchema(ground, ref)
-  if (read?.type !== 'file') return undefined
+  const file = (await ground.index.meta(ref))?.file
+  if (!file) return undefined
+  const { name, bytes: size, mtime } = file
   const facts = await ground.index.facts(ref)
   const taken = facts?.taken === undefined ? undefined : parseTime(`${facts.taken}Z`)
   const known = taken === undefined ? [] : [taken]
-  if (read.mtime !== undefined) known.push(read.mtime)
+  if (mtime !== undefined) known.push(mtime)
   const [first, last = first] = known.sort((a, b) => (a < b ? -1 : 1))
   return {
-    name: Buffer.from(read.name ?? []).toString('utf8'),
-    size: sizeOfParts(read.parts),
+    name,
+    size,
     mediaType: facts?.mediaType ?? '',
     facts,
     times: first === undefined || last === undefined ? undefined : { first, last },

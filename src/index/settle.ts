@@ -44,8 +44,10 @@ export async function draftOfDirty(
     draft.delete(key)
     const touched = lastField(key) as BlobRef
     const found = await permanodeBehind(ground.rows, touched)
-    if (!found?.meta.signed) {
+    if (!found.meta?.signed || found.meta.type !== 'permanode') {
       await noteFacts(draft, ground.rows, touched)
+      // It has something to fold when it comes.
+      if (!found.meta) draft.put(`early|${found.ref}`, '')
       continue
     }
     const anchor = anchorOf(found.meta.signed)
@@ -62,16 +64,16 @@ export async function draftOfDirty(
 
 interface Found {
   readonly ref: BlobRef
-  readonly meta: MetaRow
+  /** Undefined where it is not here. */
+  readonly meta: MetaRow | undefined
 }
 
-/** The permanode whose state a claim on, or a delete of, `ref` may change. */
-async function permanodeBehind(rows: KeyValue, start: BlobRef): Promise<Found | undefined> {
+/** The permanode whose state a claim on, or a delete of, `ref` may change; or the blob that is not about any. */
+async function permanodeBehind(rows: KeyValue, start: BlobRef): Promise<Found> {
   for (let ref = start; ;) {
     const meta = await metaOf(rows, ref)
-    if (meta?.type === 'permanode') return { ref, meta }
     const about = meta?.signed?.about
-    if (meta === undefined || about === undefined || about === '-') return undefined
+    if (about === undefined || about === '-') return { ref, meta }
     ref = about
   }
 }

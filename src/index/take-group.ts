@@ -69,7 +69,7 @@ export async function draftOfGroup(
 /** Of the rows that most blobs have none of, those that no blob has: a look-up for each blob is most of its cost. */
 async function emptyPrefixes({ rows }: GroupParts, draft: Draft): Promise<string[]> {
   const empty = readCounts(draft).missing === 0 ? ['missing|'] : []
-  for (const prefix of ['meta|l|', 'aimed|', 'awaits|'])
+  for (const prefix of ['meta|l|', 'aimed|', 'awaits|', 'early|', 'dirty|'])
     if ((await firstRow(rows, prefix)) === undefined) empty.push(prefix)
   return empty
 }

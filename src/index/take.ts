@@ -1,15 +1,28 @@
 import { type BlobRef, isBlobRef } from '../blob/ref.ts'
+import { sizeOfParts } from '../schema/file-reader.ts'
 import { neededRefs, refsIn } from '../schema/parse-schema.ts'
+import type { SchemaBlob } from '../schema/schema-blob.ts'
 import type { KeyId } from '../schema/signer.ts'
 import { REVOKED_ATTRIBUTE, ROLE_ATTRIBUTE } from '../schema/well-known.ts'
 import { type ClaimRow, aboutOf, classOf, keyOfClaim, readClaim, writeClaim } from './claim-row.ts'
 import type { Counts } from './counts.ts'
 import type { Draft } from './draft.ts'
 import { letterOf } from './letters.ts'
+import { NAME_CHARACTERS_MAX } from './limits.ts'
 import { noteStays } from './listing.ts'
+import { noteAnchor } from './members.ts'
+import { noteFact } from './facts.ts'
 import { type ReadBlob, typeName } from './read-blob.ts'
-import { type MetaRow, type SignedRow, anchorOf, dateText, saidPrefix, writeMeta } from './rows.ts'
-import { type StateUpdates, rowsToUpdate } from './state-updates.ts'
+import {
+  type FileRow,
+  type MetaRow,
+  type SignedRow,
+  anchorOf,
+  dateText,
+  saidPrefix,
+  writeMeta,
+} from './rows.ts'
+import { type StateUpdates, rowsToBegin, rowsToUpdate } from './state-updates.ts'
 import { devicePermanodePrefix } from './trust-claims.ts'
 import type { KeyRole } from './trust-fold.ts'
 
@@ -36,9 +49,18 @@ export function rowsToLoad(blob: ReadBlob, isRevoked: Taking['isRevoked']): stri
   const keys = [`latest|${blob.keyId}`, 'horizon']
   if (isRevoked(blob.keyId))
     keys.push(`listed|${blob.keyId}|${blob.ref}`, `stays|${blob.keyId}|${blob.id}`)
-  if (blob.schema.type === 'claim') {
-    const claim = claimOf(blob)
-    keys.push(keyOfClaim(claim), ...rowsToUpdate(claim))
+  switch (blob.schema.type) {
+    case 'claim': {
+      const claim = claimOf(blob)
+      keys.push(keyOfClaim(claim), ...rowsToUpdate(claim))
+      break
+    }
+    case 'permanode':
+      keys.push(`anchor|${anchorOf(signedRow(blob))}`, ...rowsToBegin(blob.ref))
+      break
+    case 'facts':
+      keys.push(...blob.schema.facts.map(({ file }) => `fact|${file}`))
+      break
   }
   return keys
 }
@@ -122,10 +144,21 @@ function metaRow(blob: ReadBlob): MetaRow {
     case 'inert':
       return { type: blob.type, size, signed: undefined }
     case 'waiting':
-    case 'schema':
       return { type: typeName(blob.schema), size, signed: undefined }
+    case 'schema':
+      return { type: typeName(blob.schema), size, signed: undefined, file: fileRow(blob.schema) }
     case 'signed':
       return { type: typeName(blob.schema), size, signed: signedRow(blob) }
+  }
+}
+
+function fileRow(schema: SchemaBlob): FileRow | undefined {
+  if (schema.type !== 'file') return undefined
+  const name = Buffer.from(schema.name ?? []).toString('utf8')
+  return {
+    name: name.slice(0, NAME_CHARACTERS_MAX).toWellFormed(),
+    bytes: sizeOfParts(schema.parts),
+    mtime: schema.mtime,
   }
 }
 
@@ -154,18 +187,29 @@ function takeSigned(taking: Taking, blob: SignedBlob): void {
   if (schema.type === 'facts') {
     const place = `${dateText(schema.date)}|${keyId}|${blob.id}`
     for (const fact of schema.facts) {
-      draft.put(`fact|${fact.file}|${place}`, JSON.stringify(fact))
+      noteFact(draft, place, fact)
       draft.put(`whole|${fact.wholeRef}|${fact.file}`, '')
     }
     touch(taking, blob, ref)
   } else if (schema.type === 'permanode') {
-    taking.counts.permanodes += 1
-    draft.put(`anchor|${anchorOf(signedRow(blob))}|${ref}`, keyId)
-    if (schema.key?.startsWith(devicePermanodePrefix) === true) taking.isTrustTouched = true
-    touch(taking, blob, ref)
+    takePermanode(taking, blob)
   } else {
     takeClaim(taking, blob)
   }
+}
+
+/** A permanode has no state to fold when nothing is here that could be about it. */
+function takePermanode(taking: Taking, blob: SignedBlob): void {
+  const { draft, updates, counts, isOwn, isRevoked } = taking
+  const { ref, keyId } = blob
+  const row = signedRow(blob)
+  const isDevice = row.plannedKey?.startsWith(devicePermanodePrefix) === true
+  counts.permanodes += 1
+  const isFirst = noteAnchor(draft, anchorOf(row), blob)
+  if (isDevice) taking.isTrustTouched = true
+  const mayBegin = isFirst && !isDevice && isOwn(keyId) && !isRevoked(keyId)
+  if (mayBegin && updates.begin(ref, row)) draft.put(`by|${keyId}|${ref}`, '')
+  else touch(taking, blob, ref)
 }
 
 /** Notes that what `ref` is about may have changed for whoever trusts the signer. */
@@ -200,8 +244,8 @@ function takeClaim(taking: Taking, blob: SignedBlob): void {
   } else {
     takeTwin(draft, readClaim(key, known), claim)
   }
-  const acts = isOwn(claim.keyId) && !isRevoked(claim.keyId) && claim.date <= dueUntil
-  if (known === undefined && acts && updates.apply(claim))
+  const isActing = isOwn(claim.keyId) && !isRevoked(claim.keyId) && claim.date <= dueUntil
+  if (known === undefined && isActing && updates.apply(claim))
     draft.put(`by|${claim.keyId}|${claim.about}`, '')
   else if (claim.about !== '-') touch(taking, blob, claim.about)
 }

@@ -109,7 +109,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
 /** All rows but the position, which is the store's, and those that are of the way there. */
 export async function rowsOf(rows: KeyValue): Promise<(readonly [string, string])[]> {
   return (await Array.fromAsync(rows.scan())).filter(
-    ([key]) => !['position', 'epoch', 'documents'].includes(key) && !key.startsWith('awaits|'),
+    ([key]) => !['position', 'epoch', 'documents'].includes(key) && !/^(awaits|early)\|/.test(key),
   )
 }
 
