@@ -77,7 +77,7 @@ export const MAP_RESULTS_MAX = 20_000
 export const DOCUMENTS_MAX = 2000
 
 /** Documents that are made while as many others go into the search tables: with long texts some megabytes. */
-export const DOCUMENTS_PIECE = 200
+export const DOCUMENTS_PIECE = 400
 
 /** Changes that are put into the search tables before a search begins: with more, it goes without the tables. */
 export const PENDING_DOCUMENTS_MAX = 1000

@@ -52,7 +52,9 @@ export async function openSearchWorld(
   const { store } = opened
   const door = openDoor(store, () => undefined)
   const dateAt = (at: number): bigint => BigInt(START + at * SECONDS_APART * 1000) * 1_000_000n
-  const now = dateAt(count)
+  let last = dateAt(count)
+  /** A device gives no two claims one date. */
+  const now = (): bigint => (last += 1000n)
   await door.receive(signer.keyBlob)
   const set = makePermanode({ key: 'set' }, signer, dateAt(0))
   await door.receive(set)
@@ -63,10 +65,10 @@ export async function openSearchWorld(
     const { title, tag, facts: told } = itemAt(at)
     const name = Buffer.from(`IMG_${at}.JPG`)
     const file = writeSchema({ type: 'file', name, mtime: dateAt(at), parts: [] })
-    const bytes = makePermanode({ key: String(at) }, signer, now)
+    const bytes = makePermanode({ key: String(at) }, signer, now())
     const permanode = refOf(bytes)
     const claim = (attribute: string, value: string): Uint8Array =>
-      makeClaim({ claimType: 'set-attribute', permanode, attribute, value }, signer, now)
+      makeClaim({ claimType: 'set-attribute', permanode, attribute, value }, signer, now())
     for (const blob of [file, bytes, claim('title', title), claim('tag', tag)]) take(blob)
     take(claim('camliContent', refOf(file)))
     if (at < MEMBERS)
@@ -79,12 +81,12 @@ export async function openSearchWorld(
             value: permanode,
           },
           signer,
-          now,
+          now(),
         ),
       )
     facts.push({ file: refOf(file), wholeRef: refOf(name), size: 0, ...told })
     if (facts.length < FACTS_TOGETHER && at + 1 < count) continue
-    for (const blob of makeFacts(facts, signer, now)) take(blob)
+    for (const blob of makeFacts(facts, signer, now())) take(blob)
     await Promise.all(group)
     group = []
     facts = []
