@@ -27,6 +27,7 @@ export const errorCodes = {
   HOME_LOCKED: 'another process has the home open',
   HOME_MISSING: 'the home has no owner yet',
   IO: 'the operating system refused a read or a write',
+  NO_PICTURE: 'a file is no picture that can be shown',
   NOT_ADMIN: 'only an admin device, or the words, may do this',
   NOT_FOUND: 'what was asked for does not exist',
   PARTIAL: 'the operation is done, but not for everything',

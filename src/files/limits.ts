@@ -45,3 +45,24 @@ export const PREFETCH_ENTRIES = 24
 
 /** Files under way in a restore; each may hold eight chunks read ahead, of 1 MiB at most. */
 export const RESTORED_FILES_AT_ONCE = 8
+
+/** Threads that make small pictures of large ones: each has one decoded while it does. */
+export const PICTURE_THREADS_MAX = 2
+
+/** Pictures that wait for a thread; who comes then is told to come again. */
+export const PICTURES_WAITING_MAX = 200
+
+/** Bytes of a picture's file that are read: they are in memory, decoded beside them. */
+export const PICTURE_BYTES_MAX = 128 * 1024 * 1024
+
+/** Pixels of a picture that is decoded: what a phone's largest photo has. A PNG of many more is a few KiB. */
+export const PICTURE_PIXELS_MAX = 150_000_000
+
+/** Pixels of a HEIC: it is decoded whole, four bytes a pixel. */
+export const HEIC_PIXELS_MAX = 50_000_000
+
+/** Seconds that decoding and shrinking one picture may take: a slow machine takes one for a photo. */
+export const PICTURE_TIMEOUT_S = 20
+
+/** Milliseconds after which the thread itself is ended, if it did not give up by then. */
+export const PICTURE_DEADLINE_MS = 30_000

@@ -18,6 +18,7 @@ export const roots = {
   ui: '/ui/',
   download: '/ui/download/',
   tree: '/ui/tree/',
+  thumbnail: '/ui/thumbnail/',
 } as const
 
 /** Other names of the blob handlers: Perkeep's blobRoot, its index as a store, and both as one. */

@@ -9,6 +9,7 @@ import { DOWNLOADS_MAX, FORM_UPLOADS_MAX } from './file-limits.ts'
 import type { Gate } from './gate.ts'
 import type { Metrics } from './metrics.ts'
 import type { FindRoute, Route } from './server.ts'
+import { thumbnailRoute } from './thumbnail-route.ts'
 import { treeRoute } from './tree-route.ts'
 import { uploadHelperRoute } from './upload-helper.ts'
 
@@ -28,6 +29,7 @@ export function fileRoutes({ node, gate, metrics }: FileParts): FindRoute {
     mediaType: async ref => (await node.index.facts(ref))?.mediaType,
   })
   const tree = treeRoute(fetch)
+  const thumbnail = thumbnailRoute({ thumbnails: node.thumbnails, clock: system.clock })
   const reading = openAtOnce(DOWNLOADS_MAX, 'downloads')
   const writing = openAtOnce(FORM_UPLOADS_MAX, 'uploads')
   const guarded = (right: Right, route: Route): Route =>
@@ -46,6 +48,8 @@ export function fileRoutes({ node, gate, metrics }: FileParts): FindRoute {
       const ref = path.slice(roots.download.length).split('/')[0] ?? ''
       return guarded('get', reading(download(ref)))
     }
+    if ((method === 'GET' || method === 'HEAD') && path.startsWith(roots.thumbnail))
+      return guarded('get', thumbnail(path.slice(roots.thumbnail.length).split('/')[0] ?? ''))
     return undefined
   }
 }

@@ -17,6 +17,7 @@ const statusOf: Partial<Record<ErrorCode, number>> = {
   DIGEST_MISMATCH: 400,
   DISK_FULL: 507,
   NOT_ADMIN: 403,
+  NO_PICTURE: 415,
   NOT_FOUND: 404,
   REFUSED: 403,
   UNAUTHORIZED: 401,

@@ -1,4 +1,5 @@
 import { type BlobRef, isBlobRef } from '../blob/ref.ts'
+import { isShared } from './document.ts'
 import { PLAN_PROBE_MAX } from './limits.ts'
 import type { ItemFacts } from './search-items.ts'
 import type { Constraint, PermanodeConstraint } from './search-query.ts'
@@ -7,6 +8,8 @@ import type { Constraint, PermanodeConstraint } from './search-query.ts'
 export interface Source {
   readonly name: string
   readonly refs: () => AsyncIterable<BlobRef>
+  /** The tables of search documents have a list that is as narrow. */
+  readonly isInTables?: boolean
 }
 
 /** The narrowest source for a constraint; undefined when only looking at everything will do. */
@@ -14,7 +17,18 @@ export async function narrowestSource(
   facts: ItemFacts,
   constraint: Constraint,
 ): Promise<Source | undefined> {
-  const sources = sourcesOf(facts, constraint)
+  return narrowest(sourcesOf(facts, constraint))
+}
+
+/** The same of what the tables of search documents do not list. */
+export async function narrowestBesideTables(
+  facts: ItemFacts,
+  constraint: Constraint,
+): Promise<Source | undefined> {
+  return narrowest(sourcesOf(facts, constraint).filter(({ isInTables }) => isInTables !== true))
+}
+
+async function narrowest(sources: readonly Source[]): Promise<Source | undefined> {
   if (sources.length < 2) return sources[0]
   const counts = await Promise.all(sources.map(countUpTo))
   const least = Math.min(...counts)
@@ -63,6 +77,7 @@ function listed(name: string, refs: readonly BlobRef[]): Source {
 function union(a: Source, b: Source): Source {
   return {
     name: `${a.name}, and ${b.name}`,
+    isInTables: a.isInTables === true && b.isInTables === true,
     async *refs() {
       yield* a.refs()
       yield* b.refs()
@@ -77,6 +92,7 @@ function sourcesOfPermanode(facts: ItemFacts, permanode: PermanodeConstraint): S
     sources.push({
       name: `permanodes that were ever said to have ${attr} ${JSON.stringify(value)}`,
       refs: () => facts.ground.index.permanodesSaid(attr, value),
+      isInTables: at === undefined && isShared(attr, value),
     })
   const other = relation?.constraint.blobRefPrefix
   if (isBlobRef(other))

@@ -56,11 +56,19 @@ export async function planWalk({ tables, query, now, found }: WalkParts): Promis
     name,
     places: (after, isReversed) => walked({ tables, bounds, query, source }, { after, isReversed }),
   })
+  const isInOrder = columnOf(query.sort) === 'created'
+  // What has a value is in the order of time already.
+  if (list && isInOrder && hasValue(list))
+    return walk(`${upTo(least, most)} with ${list.name}`, sourceOfValue(list))
   if (list && least <= most) return walk(`${least} with ${list.name}`, sourceOfList(list))
-  const value = columnOf(query.sort) === 'created' ? lists.find(hasValue) : undefined
+  const value = isInOrder ? lists.find(hasValue) : undefined
   return value
     ? walk(`those with ${value.name}, in the order of time`, sourceOfValue(value))
     : walk('all, in order', sourceOfAll(query.sort))
+}
+
+function upTo(count: number, most: number): string {
+  return count > most ? `more than ${most}` : String(count)
 }
 
 function hasValue(list: DocumentList): list is ValueList {
@@ -104,12 +112,28 @@ function sourceOfAll(sort: SearchSort): WalkSource {
 }
 
 function listOfRefs({ name, refs }: { name: string; refs: readonly BlobRef[] }): DocumentList {
-  const digests = refs.map(ref => Buffer.from(refKey(ref)).toString('hex'))
   return {
     name,
     sql: 'SELECT f.id FROM json_each(?) j CROSS JOIN documents f ON f.ref = unhex(j.value)',
-    parameters: [JSON.stringify(digests)],
+    parameters: [jsonOf(refs)],
   }
+}
+
+/** Those of which there is no document. */
+export async function unlisted(
+  tables: DocumentTables,
+  refs: readonly BlobRef[],
+): Promise<readonly BlobRef[]> {
+  const rows = await tables.select(
+    'SELECT j.key FROM json_each(?) j' +
+      ' WHERE NOT EXISTS (SELECT 1 FROM documents f WHERE f.ref = unhex(j.value))',
+    [jsonOf(refs)],
+  )
+  return rows.map(([at]) => refs[Number(at)]).filter(ref => ref !== undefined)
+}
+
+function jsonOf(refs: readonly BlobRef[]): string {
+  return JSON.stringify(refs.map(ref => Buffer.from(refKey(ref)).toString('hex')))
 }
 
 /**

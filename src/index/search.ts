@@ -9,8 +9,8 @@ import type { Candidate, Matcher } from './search-items.ts'
 import { spreadOverMap } from './search-map.ts'
 import { openMatcher } from './search-match.ts'
 import { type Found, type Page, openPage } from './search-page.ts'
-import { type Source, narrowestSource } from './search-plan.ts'
-import { type DocumentPlace, planWalk } from './search-walk.ts'
+import { type Source, narrowestBesideTables, narrowestSource } from './search-plan.ts'
+import { type DocumentPlace, planWalk, unlisted } from './search-walk.ts'
 import type { SearchQuery, SearchResult, SearchSort } from './search-query.ts'
 import { isOfPermanodes } from './search-read.ts'
 import { type Position, areaOf } from './search-strings.ts'
@@ -93,7 +93,7 @@ async function lookInTables(
   { matcher, query, tables }: TableRun,
 ): Promise<Looking> {
   const now = matcher.facts.ground.now()
-  const found = await rareSource(parts, matcher, query)
+  const found = await rareSource(parts, { matcher, query, tables })
   const walk = await planWalk({ tables, query, now, found })
   const perWay = query.sort === 'map' ? MAP_RESULTS_MAX : query.limit
   let count = 0
@@ -153,23 +153,22 @@ async function present(
 /** What no table knows, where it is little: permanodes as they once were, relations, and what has a rare value. */
 async function rareSource(
   { index }: SearchParts,
-  { facts }: Matcher,
-  { constraint }: SearchQuery,
+  { matcher: { facts }, query: { constraint }, tables }: TableRun,
 ): Promise<{ readonly name: string; readonly refs: readonly BlobRef[] } | undefined> {
-  const source = await narrowestSource(facts, constraint)
+  const source = await narrowestBesideTables(facts, constraint)
   if (!source) return undefined
-  const named = new Set<BlobRef>()
+  const refs = new Set<BlobRef>()
   for await (const ref of source.refs()) {
-    if (named.size >= PLAN_PROBE_MAX) return undefined
-    named.add(ref)
+    if (refs.size >= PLAN_PROBE_MAX) return undefined
+    refs.add(ref)
   }
-  const refs = [...named]
-  const states = await index().settled(refs)
-  // A claim names any of the blobs that are one permanode.
-  const standing = refs.map(
-    async (ref, i) => (states[i] ?? (await index().permanode(ref)))?.ref ?? ref,
-  )
-  return { name: source.name, refs: [...new Set(await Promise.all(standing))] }
+  // A claim names any of the blobs that are one permanode; the tables have the one that stands for all.
+  for (const ref of await unlisted(tables, [...refs])) {
+    refs.delete(ref)
+    const standing = (await index().permanode(ref))?.ref
+    if (standing !== undefined) refs.add(standing)
+  }
+  return { name: source.name, refs: [...refs] }
 }
 
 function everything({ constraint }: SearchQuery): string {

@@ -12,6 +12,7 @@ export interface HomePaths {
   readonly searchIndex: string
   readonly searchTables: string
   readonly statCache: string
+  readonly thumbnails: string
   /** What is where in foreign stores that blobs were copied out of. */
   readonly sources: string
   /** The compared sets, as they were at the last end. */
@@ -37,6 +38,7 @@ export function homePaths(directory: string, temporary: string): HomePaths {
     searchIndex: join(directory, 'index', 'search'),
     searchTables: join(directory, 'index', 'search.sqlite'),
     statCache: join(directory, 'index', 'stat'),
+    thumbnails: join(directory, 'index', 'thumbnails'),
     sources: join(directory, 'index', 'sources'),
     tries: join(directory, 'index', 'tries'),
     keys: join(directory, 'keys'),

@@ -18,6 +18,7 @@ import type { Config } from './config.ts'
 import type { HomePaths } from './home.ts'
 import type { LooseKeeper } from './loose.ts'
 import type { Network } from './network.ts'
+import type { Thumbnails } from './thumbnails.ts'
 
 /**
  * An open home: its parts, put together. What `openNode` answers is open; closing it closes the parts
@@ -37,6 +38,8 @@ export interface Node extends AsyncDisposable {
   /** Over the index, whichever there is. */
   readonly search: Search
   readonly claims: ClaimWriter
+  /** Small pictures of files that are here. */
+  readonly thumbnails: Thumbnails
   /** How signatures of what comes from other devices are verified, before the index does. */
   readonly verify: Verify
   readonly arrivals: Arrivals

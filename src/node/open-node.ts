@@ -31,6 +31,7 @@ import type { Network } from './network.ts'
 import type { Node, System } from './node.ts'
 import { openScrub } from './scrub.ts'
 import { openArrivals } from './arrivals.ts'
+import { openThumbnails } from './thumbnails.ts'
 
 /** Cache of the search index, in bytes: what most look-ups of one command touch. */
 const SEARCH_CACHE_BYTES = 16 * 1024 * 1024
@@ -150,6 +151,9 @@ async function openParts(
     enumerate: () => condemned.visible.enumerate(),
     clock,
   })
+  const thumbnails = opened(
+    openThumbnails({ directory: paths.thumbnails, files, clock, log, store }),
+  )
   let statCache: Promise<KeyValue> | undefined
   const close = closeOnce(closers)
   const node: Node = {
@@ -161,6 +165,7 @@ async function openParts(
     door,
     claims,
     search,
+    thumbnails,
     loose,
     verify: verify.first,
     state,

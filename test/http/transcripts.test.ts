@@ -161,7 +161,6 @@ function describesAlike({ body }: Exchange, answer: Answer): void {
 const unknowable: ReadonlySet<string> = new Set([
   '03-pk-put-file-duplicate-content#3',
   '10-pk-sync-source-side#8',
-  // Thumbnails are not made yet.
   '40-ui-helpers#6',
 ])
 
