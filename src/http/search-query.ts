@@ -1,7 +1,8 @@
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { SearchResult } from '../index/search-query.ts'
-import { type ReadQuery, readQuery, writeToken } from '../index/search-read.ts'
+import { type ReadQuery, writeToken } from '../index/search-read.ts'
 import type { Node } from '../node/node.ts'
+import { readNodeQuery } from '../node/saved-searches.ts'
 import { goneSignal } from './gone-signal.ts'
 import { readJsonBody, sendPerkeepJson } from './respond.ts'
 import { describeRequestOf } from './search-requests.ts'
@@ -11,8 +12,9 @@ import type { Route } from './server.ts'
 /** Perkeep's search query (PROTOCOL 12), and what the one who asks wants described of what is found. */
 export function queryRoute(node: Node): Route {
   return async (request, response) => {
-    const query = readQuery(await readJsonBody(request))
+    const body = await readJsonBody(request)
     await node.index.catchUp()
+    const query = await readNodeQuery(node, body)
     const result = await node.search.run(query, { signal: goneSignal(response) })
     sendPerkeepJson(response, await answerOf(node, query, result))
   }

@@ -117,3 +117,18 @@ export const TEXT_CHARACTERS_MAX = 256 * 1024
 
 /** Rows of a source that are counted to find the narrowest: where all are larger, each costs some milliseconds to find out. */
 export const PLAN_PROBE_MAX = 2000
+
+/** Rectangles of one place: each is a condition of the search. */
+export const PLACE_RECTANGLES_MAX = 12
+
+/** Characters of a place's name that are looked at: the longest has some sixty. */
+export const PLACE_CHARACTERS_MAX = 200
+
+/** Kilometres up to which a position is said to be near a city. */
+export const NEAREST_KM = 50
+
+/** Saved searches that name one another, one inside the other: each is a level of the constraint. */
+export const NAMED_DEPTH_MAX = 5
+
+/** Places and saved searches in one expression, those that saved searches name included. */
+export const NAMES_MAX = 100

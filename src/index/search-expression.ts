@@ -1,14 +1,36 @@
-import { EXPRESSION_CHARACTERS_MAX, QUERY_DEPTH_MAX, QUERY_TERMS_MAX } from './limits.ts'
+import {
+  EXPRESSION_CHARACTERS_MAX,
+  NAMED_DEPTH_MAX,
+  QUERY_DEPTH_MAX,
+  QUERY_TERMS_MAX,
+} from './limits.ts'
 import { badQuery } from './search-fields.ts'
 import type { Constraint } from './search-query.ts'
-import { type SearchTerm, constraintOfTerm, endOfTime } from './search-terms.ts'
+import {
+  type KnownNames,
+  type SearchTerm,
+  constraintOfTerm,
+  endOfTime,
+  noNames,
+} from './search-terms.ts'
 
 /**
  * Reads a search expression (PROTOCOL 13): terms beside each other must all hold, `or` stands between alternatives,
  * `-` before a term or a group turns it round, parentheses group. `and` binds tighter than `or`, said or not. Throws
  * `BAD_USAGE` with the place of what cannot be read.
  */
-export function readExpression(text: string): Constraint {
+export function readExpression(text: string, names: KnownNames = noNames): Constraint {
+  return readNested(text, { names, counted: { terms: 0 } }, 0)
+}
+
+/** What is shared by an expression and the saved searches in it. */
+interface Reading {
+  readonly names: KnownNames
+  /** Of all of them together: what they say is asked of every permanode. */
+  readonly counted: { terms: number }
+}
+
+function readNested(text: string, reading: Reading, depth: number): Constraint {
   if (text.length > EXPRESSION_CHARACTERS_MAX)
     throw badQuery(`an expression may have ${EXPRESSION_CHARACTERS_MAX} characters`)
   const visible: Constraint = { permanode: { skipHidden: true } }
@@ -16,11 +38,53 @@ export function readExpression(text: string): Constraint {
   const { tokens, moment } = tokensOf(text)
   if (tokens.length === 0) return atMoment(visible, moment)
   const at = { index: 0 }
-  const constraint = readAlternatives(tokens, at, 0)
+  const constraint = readAlternatives(named(tokens, reading, depth), at, 0)
   const left = tokens[at.index]
   if (left) throw badQuery(`there is no opening parenthesis for the ")" at ${left.at + 1}`)
   return atMoment({ logical: { op: 'and', a: visible, b: constraint } }, moment)
 }
+
+/** Terms with what they ask for in their place: for `named:` that is what the saved search asks for. */
+function named(tokens: readonly Token[], reading: Reading, depth: number): readonly Operand[] {
+  return tokens.map(token =>
+    token.kind === 'term'
+      ? { at: token.at, kind: 'constraint', constraint: readTerm(token.term, reading, depth) }
+      : token,
+  )
+}
+
+function readTerm(term: SearchTerm, reading: Reading, depth: number): Constraint {
+  const { predicate, values, at } = term
+  const { names, counted } = reading
+  const [name = ''] = values
+  // A place may be several rectangles.
+  counted.terms += Math.max(predicate === 'loc' ? (names.place(name)?.length ?? 0) : 0, 1)
+  if (counted.terms > QUERY_TERMS_MAX)
+    throw badQuery(`a search may have ${QUERY_TERMS_MAX} terms, those of saved searches included`)
+  if (predicate !== 'named' || values.length !== 1) return constraintOfTerm(term, names)
+  const text = names.saved(name)
+  if (text === undefined)
+    throw badQuery(`there is no saved search ${name.slice(0, 50)}, named at ${at + 1}`)
+  if (depth >= NAMED_DEPTH_MAX)
+    throw badQuery(`saved searches may name each other ${NAMED_DEPTH_MAX} deep, not deeper`)
+  return readNested(text, reading, depth + 1)
+}
+
+/** What an expression names: places, and saved searches. */
+export function namesIn(text: string): { readonly places: string[]; readonly saved: string[] } {
+  const found = { places: new Set<string>(), saved: new Set<string>() }
+  for (const token of tokensOf(text).tokens) {
+    if (token.kind !== 'term') continue
+    const { predicate, values } = token.term
+    if (predicate === 'loc' && values[0] !== undefined) found.places.add(values[0])
+    if (predicate === 'named' && values[0] !== undefined) found.saved.add(values[0])
+  }
+  return { places: [...found.places], saved: [...found.saved] }
+}
+
+type Operand =
+  | Exclude<Token, { readonly kind: 'term' }>
+  | { readonly at: number; readonly kind: 'constraint'; readonly constraint: Constraint }
 
 type Token = { readonly at: number } & (
   | { readonly kind: '(' | ')' | '-' | 'and' | 'or' }
@@ -32,7 +96,7 @@ interface Cursor {
   index: number
 }
 
-function readAlternatives(tokens: readonly Token[], cursor: Cursor, depth: number): Constraint {
+function readAlternatives(tokens: readonly Operand[], cursor: Cursor, depth: number): Constraint {
   if (depth > QUERY_DEPTH_MAX)
     throw badQuery(`parentheses may be nested ${QUERY_DEPTH_MAX} deep, not deeper`)
   const alternatives = [readAll(tokens, cursor, depth)]
@@ -43,7 +107,7 @@ function readAlternatives(tokens: readonly Token[], cursor: Cursor, depth: numbe
   return joined('or', alternatives)
 }
 
-function readAll(tokens: readonly Token[], cursor: Cursor, depth: number): Constraint {
+function readAll(tokens: readonly Operand[], cursor: Cursor, depth: number): Constraint {
   const all = [readOne(tokens, cursor, depth)]
   for (;;) {
     const kind = tokens[cursor.index]?.kind
@@ -64,7 +128,7 @@ function joined(op: 'and' | 'or', parts: readonly Constraint[]): Constraint {
   }
 }
 
-function readOne(tokens: readonly Token[], cursor: Cursor, depth: number): Constraint {
+function readOne(tokens: readonly Operand[], cursor: Cursor, depth: number): Constraint {
   let isNegated = false
   for (; tokens[cursor.index]?.kind === '-'; cursor.index += 1) isNegated = !isNegated
   const token = tokens[cursor.index]
@@ -75,11 +139,11 @@ function readOne(tokens: readonly Token[], cursor: Cursor, depth: number): Const
 }
 
 function readOperand(
-  tokens: readonly Token[],
+  tokens: readonly Operand[],
   cursor: Cursor,
-  { token, depth }: { readonly token: Token; readonly depth: number },
+  { token, depth }: { readonly token: Operand; readonly depth: number },
 ): Constraint {
-  if (token.kind === 'term') return constraintOfTerm(token.term)
+  if (token.kind === 'constraint') return token.constraint
   if (token.kind !== '(') throw badQuery(`"${token.kind}" at ${token.at + 1} has no term before it`)
   const constraint = readAlternatives(tokens, cursor, depth + 1)
   if (tokens[cursor.index]?.kind !== ')')

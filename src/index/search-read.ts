@@ -4,6 +4,7 @@ import { RESULTS_DEFAULT, RESULTS_MAX } from './limits.ts'
 import { readConstraint } from './search-constraints.ts'
 import { readExpression } from './search-expression.ts'
 import { badQuery, openFields } from './search-fields.ts'
+import type { KnownNames } from './search-terms.ts'
 import type { Constraint, SearchPlace, SearchQuery, SearchSort } from './search-query.ts'
 
 /** What a caller wants told of what is found, as it came: it is no matter of the search. */
@@ -12,7 +13,7 @@ export interface ReadQuery extends SearchQuery {
 }
 
 /** Reads Perkeep's search query. Throws `BAD_USAGE`, which says what is wrong, for what is none. */
-export function readQuery(value: JsonObject): ReadQuery {
+export function readQuery(value: JsonObject, names?: KnownNames): ReadQuery {
   const fields = openFields(value, 'query')
   const expression = fields.text('expression') ?? ''
   const given = fields.object('constraint', constraint => readConstraint(constraint))
@@ -24,7 +25,7 @@ export function readQuery(value: JsonObject): ReadQuery {
   const describe = fields.object('describe', request => request)
   fields.done()
   if (given && expression !== '') throw badQuery('it has an expression and a constraint')
-  const constraint = given ?? readExpression(expression)
+  const constraint = given ?? readExpression(expression, names)
   const sort = sortName ?? (isOfPermanodes(constraint) ? '-created' : 'blobref')
   if (sort.endsWith('created') && !isOfPermanodes(constraint))
     throw badQuery('only permanodes are sorted by when they were created')

@@ -7,6 +7,7 @@ import type {
   FileConstraint,
   NumberConstraint,
   PermanodeConstraint,
+  Rectangle,
   StringConstraint,
 } from './search-query.ts'
 
@@ -18,8 +19,18 @@ export interface SearchTerm {
   readonly at: number
 }
 
+/** What the names in an expression mean, found out before it is read. */
+export interface KnownNames {
+  /** Where a place is; empty or undefined for an unknown one. */
+  readonly place: (name: string) => readonly Rectangle[] | undefined
+  /** The expression of a saved search. */
+  readonly saved: (name: string) => string | undefined
+}
+
+export const noNames: KnownNames = { place: () => undefined, saved: () => undefined }
+
 /** What a term asks for. Throws `BAD_USAGE` for one that there is not, or that is not complete. */
-export function constraintOfTerm(term: SearchTerm): Constraint {
+export function constraintOfTerm(term: SearchTerm, names: KnownNames): Constraint {
   const { predicate, values, at } = term
   const rule = Object.hasOwn(rules, predicate) ? rules[predicate] : undefined
   if (!rule)
@@ -29,14 +40,14 @@ export function constraintOfTerm(term: SearchTerm): Constraint {
   if (values.length !== (rule.values ?? 1))
     throw badQuery(`"${predicate}:" at ${at + 1} is written ${rule.example}`)
   const [first = '', second = ''] = values
-  return rule.read(first, second)
+  return rule.read(first, second, names)
 }
 
 interface Rule {
   /** How many values there must be, 1 unless said. */
   readonly values?: number
   readonly example: string
-  readonly read: (value: string, second: string) => Constraint
+  readonly read: (value: string, second: string, names: KnownNames) => Constraint
 }
 
 const rules: Readonly<Record<string, Rule>> = {
@@ -97,6 +108,11 @@ const rules: Readonly<Record<string, Rule>> = {
     },
   },
   locrect: { example: 'locrect:48,46,8,11 (north, south, west, east)', read: rectangleTerm },
+  loc: {
+    example: 'loc:Paris, or loc:"New York"',
+    read: (value, _, names) => placeTerm(value, names),
+  },
+  named: { example: 'named:lake-trip', read: () => ({ anything: false }) },
   with: { example: 'with:Ana', read: withTerm },
 }
 
@@ -225,6 +241,17 @@ function rectangleTerm(value: string): Constraint {
   if (degrees.length !== 4) throw badQuery('a rectangle is north,south,west,east in degrees')
   const rectangle = checkRectangle({ north, south, west, east }, 'locrect:')
   return attribute({ location: { rectangle } })
+}
+
+/** In any of the rectangles that a place is in. */
+function placeTerm(name: string, { place }: KnownNames): Constraint {
+  const inside = (place(name) ?? []).map(rectangle => attribute({ location: { rectangle } }))
+  const [first, ...others] = inside
+  if (!first)
+    throw badQuery(
+      `no place is known that is called ${name.slice(0, 50)}; try its English name, or locrect:`,
+    )
+  return others.reduce((a, b) => ({ logical: { op: 'or', a, b } }), first)
 }
 
 function withTerm(value: string): Constraint {

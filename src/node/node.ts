@@ -8,6 +8,7 @@ import type { PackStore } from '../blob/pack-store.ts'
 import type { Door } from '../blob/receive.ts'
 import type { BlobRef } from '../blob/ref.ts'
 import type { Index } from '../index/queries.ts'
+import type { Places } from '../index/places.ts'
 import type { Search } from '../index/search.ts'
 import type { Verify } from '../schema/signed-blob.ts'
 import type { Signer } from '../schema/signer.ts'
@@ -37,6 +38,8 @@ export interface Node extends AsyncDisposable {
   readonly index: Index
   /** Over the index, whichever there is. */
   readonly search: Search
+  /** Where places are, by name. */
+  readonly places: Places
   readonly claims: ClaimWriter
   /** Small pictures of files that are here. */
   readonly thumbnails: Thumbnails

@@ -10,6 +10,7 @@ import { type Door, openDoor } from '../blob/receive.ts'
 import type { DocumentTables } from '../index/document-tables.ts'
 import { openThreadDocuments } from '../index/thread-documents.ts'
 import { openIndex } from '../index/open-index.ts'
+import { openPlaces } from '../index/places.ts'
 import { openSearch } from '../index/search.ts'
 import type { Index } from '../index/queries.ts'
 import { classifyBlob } from '../schema/classify.ts'
@@ -165,6 +166,7 @@ async function openParts(
     door,
     claims,
     search,
+    places: openPlaces(),
     thumbnails,
     loose,
     verify: verify.first,

@@ -87,3 +87,82 @@ test('what changed last comes first, and devices are nobody’s affair', async (
     [newer, older],
   )
 })
+
+async function found({ port }: ServedNode, expression: string): Promise<string[]> {
+  const answer = await ask(port, '/my-search/camli/search/query', {
+    method: 'POST',
+    body: JSON.stringify({ expression, sort: 'blobref' }),
+  })
+  assert.equal(answer.status, 200, answer.body.toString())
+  const { blobs } = JSON.parse(answer.body.toString()) as { blobs: { blob: string }[] | null }
+  return (blobs ?? []).map(({ blob }) => blob)
+}
+
+async function refusal({ port }: ServedNode, expression: string): Promise<string> {
+  const answer = await ask(port, '/my-search/camli/search/query', {
+    method: 'POST',
+    body: JSON.stringify({ expression }),
+  })
+  assert.equal(answer.status, 400)
+  return (JSON.parse(answer.body.toString()) as { error: { message: string } }).error.message
+}
+
+test('what is at a place is found by the name of the place', async () => {
+  await using served = await serveNode()
+  const paris = await permanode(served, { latitude: '48.85', longitude: '2.3' })
+  const taveuni = await permanode(served, { latitude: '-16.85', longitude: '-179.97' })
+  assert.deepEqual(await found(served, 'loc:Paris'), [paris])
+  assert.deepEqual(await found(served, 'loc:"Paris, FR" or loc:fiji'), [paris, taveuni].sort())
+  assert.deepEqual(await found(served, '-loc:France has:location'), [taveuni])
+  assert.deepEqual(await found(served, 'loc:"New York"'), [])
+  assert.match(await refusal(served, 'loc:Xyzzy'), /no place is known that is called Xyzzy/)
+  const { result } = await operate(served.node, 'describe', { ref: paris })
+  assert.equal(result['place'], 'Paris, FR')
+})
+
+test('saved searches stand in others, and never without end', async () => {
+  await using served = await serveNode()
+  const { node } = served
+  const lake = await permanode(served, { title: 'lake' })
+  const sea = await permanode(served, { title: 'sea' })
+  const save = (name: string, expression: string): Promise<unknown> =>
+    operate(node, 'save-search', { name, expression })
+  await save('water', 'title:lake or title:sea')
+  await save('still water', 'named:water -title:sea')
+  assert.deepEqual(await found(served, 'named:water'), [lake, sea].sort())
+  assert.deepEqual(await found(served, 'named:"still water"'), [lake])
+  assert.deepEqual(await found(served, '-named:water title:e'), [])
+  assert.match(await refusal(served, 'named:fire'), /no saved search fire/)
+  await save('water', 'title:lake')
+  assert.deepEqual(await found(served, 'named:water'), [lake])
+  const wide = Array.from({ length: 200 }, () => 'named:water').join(' or ')
+  await save('wide', wide)
+  assert.match(await refusal(served, 'named:wide or named:wide or named:wide'), /500 terms/)
+})
+
+test('a saved search that names itself is refused', async () => {
+  await using served = await serveNode()
+  const { node } = served
+  await operate(node, 'save-search', { name: 'a', expression: 'title:x' })
+  await operate(node, 'save-search', { name: 'b', expression: 'named:a' })
+  await assert.rejects(
+    operate(node, 'save-search', { name: 'a', expression: 'named:a or named:b' }),
+    {
+      code: 'BAD_USAGE',
+    },
+  )
+  // Another program may have said it all the same.
+  const { ref } = await node.door.receive(Buffer.from('named:a'))
+  const { result } = await operate(node, 'permanode', { tags: [] })
+  for (const [name, value] of [
+    ['camliNamedSearch', 'a'],
+    ['camliContent', ref],
+  ] as const)
+    await operate(node, 'attr', {
+      mode: 'set',
+      permanode: result['permanode'] as string,
+      name,
+      value,
+    })
+  assert.match(await refusal(served, 'named:a'), /name each other 5 deep/)
+})

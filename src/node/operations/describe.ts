@@ -3,6 +3,7 @@ import type { JsonObject, JsonValue } from '../../base/json.ts'
 import { type BlobRef, parseBlobRef } from '../../blob/ref.ts'
 import { displayName } from '../../files/display-name.ts'
 import type { IndexedClaim } from '../../index/queries.ts'
+import { openItems } from '../../index/search-items.ts'
 import { sizeOfParts } from '../../schema/file-reader.ts'
 import { parseSchema } from '../../schema/parse-schema.ts'
 import type { ClaimBody, FileFacts, NodeFields, SchemaBlob } from '../../schema/schema-blob.ts'
@@ -61,11 +62,19 @@ async function describePermanode(
     key: state.key ?? null,
     deleted: state.isDeleted,
     modified: formatTime(state.modified),
+    place: await placeOf(node, ref, at),
     attributes: Object.fromEntries(
       [...state.attributes].map(([name, values]) => [name, [...values]]),
     ),
     claims,
   }
+}
+
+/** The city that a permanode is in or near; null for one without a position, and far from all. */
+async function placeOf(node: Node, ref: BlobRef, at: bigint | undefined): Promise<string | null> {
+  const items = openItems({ index: node.index, fetch: async blob => node.store.fetch(blob) })
+  const position = await items.position(ref, at)
+  return (position && (await node.places.nearest(position))) ?? null
 }
 
 function describeClaim(node: Node, claim: IndexedClaim): JsonObject {

@@ -2,7 +2,7 @@ import { PeerkeepError } from '../../base/errors.ts'
 import type { JsonObject } from '../../base/json.ts'
 import { type BlobRef, isBlobRef } from '../../blob/ref.ts'
 import { displayName } from '../../files/display-name.ts'
-import { readQuery, writeToken } from '../../index/search-read.ts'
+import { writeToken } from '../../index/search-read.ts'
 import { sizeOfParts } from '../../schema/file-reader.ts'
 import { parseSchema } from '../../schema/parse-schema.ts'
 import { formatTime } from '../../schema/time.ts'
@@ -10,12 +10,7 @@ import { CONTENT_ATTRIBUTE, TITLE_ATTRIBUTE } from '../../schema/well-known.ts'
 import { optionalNumber, optionalText } from '../arguments.ts'
 import type { Node } from '../node.ts'
 import type { Operation } from '../operation.ts'
-
-/** Attribute of a permanode that names a saved search; its content is a blob of the expression's text. */
-const NAMED_ATTRIBUTE = 'camliNamedSearch'
-
-/** Longest text of a saved search in bytes: that of an expression, in any characters. */
-const SAVED_BYTES_MAX = 40_000
+import { NAMED_ATTRIBUTE, findSaved, readNodeQuery, savedExpression } from '../saved-searches.ts'
 
 /**
  * Finds blobs: `{ expression? | query? | named?, limit?, continue? }`, where `query` is a Perkeep query in JSON. Emits what is
@@ -25,7 +20,7 @@ export const searchOperation: Operation<Node> = {
   name: 'search',
   async run(node, args, { emit, signal }) {
     await node.index.catchUp()
-    const query = readQuery(await queryOf(node, args))
+    const query = await readNodeQuery(node, await queryOf(node, args))
     const { refs, next, explanation } = await node.search.run(query, { signal })
     for (const ref of refs) await emit({ type: 'item', value: await describeFound(node, ref) })
     return {
@@ -59,20 +54,10 @@ function given(name: string, value: string | number | undefined): JsonObject {
   return value === undefined ? {} : { [name]: value }
 }
 
-/** The permanode of a saved search: of several of one name, the one that was changed last. */
-async function findSaved(node: Node, name: string): Promise<BlobRef | undefined> {
-  const constraint = { permanode: { attr: NAMED_ATTRIBUTE, value: name } }
-  const { refs } = await node.search.run(readQuery({ constraint, sort: '-mod', limit: 1 }))
-  return refs[0]
-}
-
 /** The text of a saved search. */
 async function saved(node: Node, name: string): Promise<string> {
-  const permanode = await findSaved(node, name)
-  const state = permanode && (await node.index.permanode(permanode))
-  const content = state?.attributes.get(CONTENT_ATTRIBUTE)?.[0]
-  const bytes = isBlobRef(content) ? await node.store.fetch(content) : undefined
-  if (bytes && bytes.length <= SAVED_BYTES_MAX) return Buffer.from(bytes).toString('utf8')
+  const expression = await savedExpression(node, name)
+  if (expression !== undefined) return expression
   throw new PeerkeepError(
     'NOT_FOUND',
     `there is no saved search ${name}; 'peerkeep search --save ${name} EXPR' makes one`,
@@ -114,8 +99,8 @@ export const saveSearchOperation: Operation<Node> = {
     const name = optionalText(args, 'name') ?? ''
     const expression = optionalText(args, 'expression') ?? ''
     if (name === '') throw new PeerkeepError('BAD_USAGE', 'a saved search needs a name')
-    readQuery({ expression })
     await node.index.catchUp()
+    await readNodeQuery(node, { expression }, { name, expression })
     const { ref: content } = await node.door.receive(Buffer.from(expression))
     const known = await findSaved(node, name)
     const permanode = known ?? (await node.claims.randomPermanode())
